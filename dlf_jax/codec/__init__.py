@@ -1,0 +1,1 @@
+"""From uint8 images to bytes and back."""

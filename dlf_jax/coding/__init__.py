@@ -1,0 +1,1 @@
+"""Host-side entropy coding on integers.  NumPy only: nothing here imports jax."""

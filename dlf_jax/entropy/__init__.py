@@ -1,0 +1,1 @@
+"""Differentiable rate: Gaussian bits and the four-step context model."""

@@ -1,0 +1,1 @@
+"""The DLF networks, from the ViT trunk to the whole codec."""

@@ -1,0 +1,1 @@
+"""Linen blocks that know nothing of DLF."""

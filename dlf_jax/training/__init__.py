@@ -1,0 +1,1 @@
+"""Stages, losses, steps and the loop."""
