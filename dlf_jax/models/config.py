@@ -1,0 +1,139 @@
+"""Sizes of the networks as plain typed values; the rest of the package reads these."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TrunkConfig:
+    """A ViT trunk: width, number of layers, attention heads (spec §3)."""
+
+    width: int
+    num_layers: int
+    num_heads: int
+
+    def __post_init__(self):
+        if self.width % self.num_heads:
+            raise ValueError(f"width {self.width} is no multiple of {self.num_heads}")
+
+
+@dataclasses.dataclass(frozen=True)
+class VQGANConfig:
+    """A taming VQGAN (spec §13).
+
+    Attributes:
+      channels: width of the finest level.
+      multipliers: width of level i is ``channels * multipliers[i]``; level 0 is the
+        finest, and each further level halves the resolution.
+      num_res_blocks: residual blocks a level in the encoder; the decoder has one more.
+      attention_levels: levels with an attention block after every residual block.
+      mid_attention: whether the middle of encoder and decoder has global attention.
+      z_channels: channels between the convolutional nets and the 1x1 projections.
+      embed_dim: width of a codebook entry.
+      num_codes: number of codebook entries.
+      norm_groups: groups of every GroupNorm.
+    """
+
+    channels: int = 128
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    num_res_blocks: int = 2
+    attention_levels: tuple[int, ...] = (4,)
+    mid_attention: bool = True
+    z_channels: int = 256
+    embed_dim: int = 256
+    num_codes: int = 256
+    norm_groups: int = 32
+
+    @property
+    def stride(self) -> int:
+        """Pixels a side of one latent cell."""
+        return 2 ** (len(self.multipliers) - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class DLFConfig:
+    """Every size of the codec (spec §1).
+
+    Attributes:
+      encoder, decoder: the two semantic trunks, which may differ.
+      encoder_interactions, decoder_interactions: trunk layers (0-based) after which a
+        cross-branch interaction and a stage of the detail branch follow, ascending.
+      num_interaction_blocks: attention blocks in one interaction.
+      patch_size: pixels a side of one cell; equals the stride of the VQGAN.
+      grid: cells a side of one tile, the unit of the semantic branch.
+      window: cells a side of one Swin window.
+      head_width: width of one attention head in the detail branch and the fusion.
+      num_tokens, codebook_size, token_width: the semantic code of one tile.
+      detail_width: channels of the detail branch.
+      latent_channels: channels of the coded detail latent, a multiple of 4.
+      num_rates: rate points that share these weights.
+      fusion_width: inner width of the latent fusion.
+      skip_threshold: a symbol whose scale is below this is not coded (τ of spec §9.4).
+      vqgan: the image autoencoder.
+    """
+
+    encoder: TrunkConfig
+    decoder: TrunkConfig
+    encoder_interactions: tuple[int, ...]
+    decoder_interactions: tuple[int, ...]
+    num_interaction_blocks: int = 2
+    patch_size: int = 16
+    grid: int = 16
+    window: int = 16
+    head_width: int = 64
+    num_tokens: int = 32
+    codebook_size: int = 4096
+    token_width: int = 12
+    detail_width: int = 768
+    latent_channels: int = 64
+    num_rates: int = 1
+    fusion_width: int = 1024
+    skip_threshold: float = 0.12
+    vqgan: VQGANConfig = VQGANConfig()
+
+    def __post_init__(self):
+        if self.patch_size != self.vqgan.stride:
+            raise ValueError("patch_size must equal the stride of the VQGAN")
+        if self.grid % self.window or self.grid % 2 or self.window % 2:
+            raise ValueError("grid must be a multiple of window, and both even")
+        if self.latent_channels % 4:
+            raise ValueError("latent_channels must be a multiple of 4")
+        for trunk, layers in (
+            (self.encoder, self.encoder_interactions),
+            (self.decoder, self.decoder_interactions),
+        ):
+            if list(layers) != sorted(set(layers) & set(range(trunk.num_layers))):
+                raise ValueError("interactions must be ascending trunk layers")
+
+    @property
+    def tile_size(self) -> int:
+        """Pixels a side of one tile; image sides are padded to multiples of it."""
+        return self.grid * self.patch_size
+
+    @property
+    def detail_stride(self) -> int:
+        """Pixels a side of one cell of the coded detail latent."""
+        return 2 * self.patch_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns nested dictionaries of JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DLFConfig":
+        """Inverse of `to_dict`; lists become tuples again.
+
+        Raises:
+          TypeError: on a missing or unknown field.
+          ValueError: on sizes that contradict each other.
+        """
+        nested = {"encoder": TrunkConfig, "decoder": TrunkConfig, "vqgan": VQGANConfig}
+        values = {
+            name: nested[name](**_tuples(v)) if name in nested else v
+            for name, v in _tuples(values).items()
+        }
+        return cls(**values)
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

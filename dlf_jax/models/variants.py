@@ -1,0 +1,42 @@
+"""Published sizes.  A variant is a name and a literal configuration."""
+
+from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
+
+VARIANTS: dict[str, DLFConfig] = {
+    # The released sizes of the paper (ICCV 2025): 1.24 G parameters at inference.
+    "dlf-l": DLFConfig(
+        encoder=TrunkConfig(width=1024, num_layers=24, num_heads=16),
+        decoder=TrunkConfig(width=1024, num_layers=24, num_heads=16),
+        encoder_interactions=(3, 7, 11, 15, 19),
+        decoder_interactions=(3, 7, 11, 15, 19),
+    ),
+    # For machines without an accelerator: 128-px tiles, four rate points, and no
+    # attention in the VQGAN, so that small training crops carry over to large photos.
+    "dlf-nano": DLFConfig(
+        encoder=TrunkConfig(width=128, num_layers=4, num_heads=4),
+        decoder=TrunkConfig(width=128, num_layers=4, num_heads=4),
+        encoder_interactions=(1, 3),
+        decoder_interactions=(1, 3),
+        num_interaction_blocks=1,
+        grid=8,
+        window=8,
+        num_tokens=8,
+        codebook_size=1024,
+        token_width=8,
+        detail_width=128,
+        latent_channels=32,
+        num_rates=4,
+        fusion_width=128,
+        vqgan=VQGANConfig(
+            channels=32,
+            multipliers=(1, 1, 2, 3, 4),
+            num_res_blocks=1,
+            attention_levels=(),
+            mid_attention=False,
+            z_channels=128,
+            embed_dim=128,
+            num_codes=256,
+            norm_groups=8,
+        ),
+    ),
+}

@@ -1,0 +1,140 @@
+"""The VQGAN whose latent space the codec predicts (spec §13)."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+
+from dlf_jax.models.config import VQGANConfig
+from dlf_jax.nn.layers import GroupNorm, conv
+from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
+from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
+from dlf_jax.typing import Array, Float
+
+
+class _Level(nn.Module):
+    """The residual blocks of one resolution, with attention where configured."""
+
+    features: int
+    num_blocks: int
+    attention: bool
+    norm_groups: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
+        for i in range(self.num_blocks):
+            x = ResBlock(self.features, self.norm_groups, name=f"block_{i}")(x)
+            if self.attention:
+                x = SpatialAttention(self.norm_groups, name=f"attention_{i}")(x)
+        return x
+
+
+class _Middle(nn.Module):
+    """Two residual blocks at the coarsest resolution, attention between them."""
+
+    attention: bool
+    norm_groups: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
+        x = ResBlock(x.shape[-1], self.norm_groups, name="block_0")(x)
+        if self.attention:
+            x = SpatialAttention(self.norm_groups, name="attention")(x)
+        return ResBlock(x.shape[-1], self.norm_groups, name="block_1")(x)
+
+
+class VQGANEncoder(nn.Module):
+    """Image in [-1, 1] to features at 1/stride."""
+
+    config: VQGANConfig
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w C"]:
+        cfg = self.config
+        last = len(cfg.multipliers) - 1
+        x = conv(cfg.channels, name="conv_in")(image)
+        for i, multiplier in enumerate(cfg.multipliers):
+            x = _Level(
+                cfg.channels * multiplier,
+                cfg.num_res_blocks,
+                i in cfg.attention_levels,
+                cfg.norm_groups,
+                name=f"level_{i}",
+            )(x)
+            if i < last:
+                x = Downsample(name=f"downsample_{i}")(x)
+        x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
+        x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
+        return conv(cfg.z_channels, name="conv_out")(x)
+
+
+class VQGANDecoder(nn.Module):
+    """Features at 1/stride to an image, nominally in [-1, 1], not clipped."""
+
+    config: VQGANConfig
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B h w C"]) -> Float[Array, "B H W 3"]:
+        cfg = self.config
+        x = conv(cfg.channels * cfg.multipliers[-1], name="conv_in")(x)
+        x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
+        for i, multiplier in reversed(list(enumerate(cfg.multipliers))):
+            x = _Level(
+                cfg.channels * multiplier,
+                cfg.num_res_blocks + 1,
+                i in cfg.attention_levels,
+                cfg.norm_groups,
+                name=f"level_{i}",
+            )(x)
+            if i > 0:
+                x = Upsample(name=f"upsample_{i}")(x)
+        x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
+        return conv(3, name="conv_out")(x)
+
+
+@struct.dataclass
+class VQGANOutput:
+    """Reconstruction (B, H, W, 3) and what the quantiser returned."""
+
+    recon: Float[Array, "B H W 3"]
+    vq: VQOutput
+
+
+class VQGAN(nn.Module):
+    """Encoder, codebook and decoder; the codec uses the last two at inference."""
+
+    config: VQGANConfig
+
+    def setup(self):
+        cfg = self.config
+        self.encoder = VQGANEncoder(cfg)
+        self.quant_conv = nn.Dense(cfg.embed_dim)
+        self.quantizer = VectorQuantizer(cfg.num_codes, cfg.embed_dim)
+        self.post_quant_conv = nn.Dense(cfg.z_channels)
+        self.decoder = VQGANDecoder(cfg)
+
+    def encode(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w E"]:
+        """Latent before quantisation; `image` in [-1, 1], sides multiples of stride."""
+        return self.quant_conv(self.encoder(image))
+
+    def quantize(self, latent: Float[Array, "B h w E"]) -> VQOutput:
+        """Nearest code of every cell."""
+        return self.quantizer(latent)
+
+    def lookup(self, logits: Float[Array, "B h w K"]) -> Float[Array, "B h w E"]:
+        """The expected code vector under softmax(`logits`) (spec §12)."""
+        return nn.softmax(logits) @ self.quantizer.codebook
+
+    def decode(self, latent: Float[Array, "B h w E"]) -> Float[Array, "B H W 3"]:
+        """Image of a latent, not clipped."""
+        return self.decoder(self.post_quant_conv(latent))
+
+    def __call__(self, image: Float[Array, "B H W 3"]) -> VQGANOutput:
+        """Autoencodes `image` (in [-1, 1]) through the codebook."""
+        vq = self.quantize(self.encode(image))
+        return VQGANOutput(recon=self.decode(vq.quantized), vq=vq)
+
+
+def num_parameters(params) -> int:
+    """Number of scalars in a parameter tree (arrays or shapes)."""
+    return sum(int(jnp.prod(jnp.array(x.shape))) for x in jax.tree.leaves(params))

@@ -1,0 +1,70 @@
+"""Convolutional blocks of the taming VQGAN (spec §13)."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from dlf_jax.nn.layers import GroupNorm, conv
+from dlf_jax.typing import Array, Float
+
+
+class ResBlock(nn.Module):
+    """Two normalised 3x3 convolutions and a shortcut."""
+
+    features: int
+    norm_groups: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
+        h = nn.silu(GroupNorm(self.norm_groups, name="norm1")(x))
+        h = conv(self.features, name="conv1")(h)
+        h = nn.silu(GroupNorm(self.norm_groups, name="norm2")(h))
+        h = conv(self.features, name="conv2")(h)
+        if x.shape[-1] != self.features:
+            x = nn.Dense(self.features, name="shortcut")(x)
+        return x + h
+
+
+class SpatialAttention(nn.Module):
+    """Single-head attention over all cells of a map, with a residual.
+
+    Memory grows with the square of the number of cells: the score matrix of a map of
+    128x96 cells has 12288² entries.
+    """
+
+    norm_groups: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
+        batch, height, width, channels = x.shape
+        h = GroupNorm(self.norm_groups, name="norm")(x)
+        q, k, v = (
+            nn.Dense(channels, name=name)(h).reshape(batch, height * width, channels)
+            for name in ("query", "key", "value")
+        )
+        scores = jnp.einsum("bqc,bkc->bqk", q, k) * channels**-0.5
+        h = jnp.einsum("bqk,bkc->bqc", nn.softmax(scores), v)
+        return x + nn.Dense(channels, name="out")(h.reshape(x.shape))
+
+
+class Downsample(nn.Module):
+    """Halves both sides; the zero padding is at the bottom and the right only."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H2 W2 C"]:
+        padding = ((0, 1), (0, 1))
+        return conv(x.shape[-1], strides=2, padding=padding, name="conv")(x)
+
+
+class Upsample(nn.Module):
+    """Doubles both sides: nearest neighbour, then a 3x3 convolution."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H2 W2 C"]:
+        batch, height, width, channels = x.shape
+        x = jax.lax.broadcast_in_dim(
+            x, (batch, height, 2, width, 2, channels), (0, 1, 3, 5)
+        )
+        return conv(channels, name="conv")(
+            x.reshape(batch, 2 * height, 2 * width, channels)
+        )
