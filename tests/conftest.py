@@ -1,0 +1,39 @@
+"""What every test shares: the platform, the compilation cache and the golden data."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Before anything imports jax: tests mean the same on every machine, and programs that
+# one run compiled serve the next one (and the processes that tests start).
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "jax")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test that asks for the golden data with `parity`."""
+    for item in items:
+        if "parity" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.parity)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout that holds these tests."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """The folder of golden data: $DLF_PARITY, or shared/parity beside the checkout."""
+    folder = Path(
+        os.environ.get("DLF_PARITY") or REPOSITORY.parent / "shared" / "parity"
+    )
+    if not folder.is_dir():
+        pytest.skip(f"no golden data in {folder}; set DLF_PARITY")
+    return folder
