@@ -1,12 +1,10 @@
 """The VQGAN whose latent space the codec predicts (spec §13)."""
 
-import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
 from dlf_jax.models.config import VQGANConfig
-from dlf_jax.nn.layers import GroupNorm, conv
+from dlf_jax.nn.layers import GroupNorm, conv, fan_in_uniform
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
 from dlf_jax.typing import Array, Float
@@ -52,7 +50,7 @@ class VQGANEncoder(nn.Module):
     def __call__(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w C"]:
         cfg = self.config
         last = len(cfg.multipliers) - 1
-        x = conv(cfg.channels, name="conv_in")(image)
+        x = conv(image, cfg.channels, "conv_in")
         for i, multiplier in enumerate(cfg.multipliers):
             x = _Level(
                 cfg.channels * multiplier,
@@ -65,7 +63,7 @@ class VQGANEncoder(nn.Module):
                 x = Downsample(name=f"downsample_{i}")(x)
         x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
         x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
-        return conv(cfg.z_channels, name="conv_out")(x)
+        return conv(x, cfg.z_channels, "conv_out")
 
 
 class VQGANDecoder(nn.Module):
@@ -76,7 +74,7 @@ class VQGANDecoder(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B h w C"]) -> Float[Array, "B H W 3"]:
         cfg = self.config
-        x = conv(cfg.channels * cfg.multipliers[-1], name="conv_in")(x)
+        x = conv(x, cfg.channels * cfg.multipliers[-1], "conv_in")
         x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
         for i, multiplier in reversed(list(enumerate(cfg.multipliers))):
             x = _Level(
@@ -89,7 +87,7 @@ class VQGANDecoder(nn.Module):
             if i > 0:
                 x = Upsample(name=f"upsample_{i}")(x)
         x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
-        return conv(3, name="conv_out")(x)
+        return conv(x, 3, "conv_out")
 
 
 @struct.dataclass
@@ -108,9 +106,9 @@ class VQGAN(nn.Module):
     def setup(self):
         cfg = self.config
         self.encoder = VQGANEncoder(cfg)
-        self.quant_conv = nn.Dense(cfg.embed_dim)
+        self.quant_conv = _projection(cfg.z_channels, cfg.embed_dim)
         self.quantizer = VectorQuantizer(cfg.num_codes, cfg.embed_dim)
-        self.post_quant_conv = nn.Dense(cfg.z_channels)
+        self.post_quant_conv = _projection(cfg.embed_dim, cfg.z_channels)
         self.decoder = VQGANDecoder(cfg)
 
     def encode(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w E"]:
@@ -135,6 +133,7 @@ class VQGAN(nn.Module):
         return VQGANOutput(recon=self.decode(vq.quantized), vq=vq)
 
 
-def num_parameters(params) -> int:
-    """Number of scalars in a parameter tree (arrays or shapes)."""
-    return sum(int(jnp.prod(jnp.array(x.shape))) for x in jax.tree.leaves(params))
+
+def _projection(fan_in: int, features: int) -> nn.Dense:
+    init = fan_in_uniform(fan_in)
+    return nn.Dense(features, kernel_init=init, bias_init=init)

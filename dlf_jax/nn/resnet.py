@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dlf_jax.nn.layers import GroupNorm, conv
+from dlf_jax.nn.layers import GroupNorm, conv, dense
 from dlf_jax.typing import Array, Float
 
 
@@ -16,12 +16,12 @@ class ResBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
-        h = nn.silu(GroupNorm(self.norm_groups, name="norm1")(x))
-        h = conv(self.features, name="conv1")(h)
-        h = nn.silu(GroupNorm(self.norm_groups, name="norm2")(h))
-        h = conv(self.features, name="conv2")(h)
+        h = nn.silu(GroupNorm(self.norm_groups, name="norm_0")(x))
+        h = conv(h, self.features, "conv_0")
+        h = nn.silu(GroupNorm(self.norm_groups, name="norm_1")(h))
+        h = conv(h, self.features, "conv_1")
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, name="shortcut")(x)
+            x = dense(x, self.features, "shortcut")
         return x + h
 
 
@@ -38,13 +38,11 @@ class SpatialAttention(nn.Module):
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         batch, height, width, channels = x.shape
         h = GroupNorm(self.norm_groups, name="norm")(x)
-        q, k, v = (
-            nn.Dense(channels, name=name)(h).reshape(batch, height * width, channels)
-            for name in ("query", "key", "value")
-        )
+        h = h.reshape(batch, height * width, channels)
+        q, k, v = (dense(h, channels, name) for name in ("query", "key", "value"))
         scores = jnp.einsum("bqc,bkc->bqk", q, k) * channels**-0.5
         h = jnp.einsum("bqk,bkc->bqc", nn.softmax(scores), v)
-        return x + nn.Dense(channels, name="out")(h.reshape(x.shape))
+        return x + dense(h, channels, "out").reshape(x.shape)
 
 
 class Downsample(nn.Module):
@@ -52,8 +50,7 @@ class Downsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H2 W2 C"]:
-        padding = ((0, 1), (0, 1))
-        return conv(x.shape[-1], strides=2, padding=padding, name="conv")(x)
+        return conv(x, x.shape[-1], "conv", strides=2, padding=((0, 1), (0, 1)))
 
 
 class Upsample(nn.Module):
@@ -65,6 +62,5 @@ class Upsample(nn.Module):
         x = jax.lax.broadcast_in_dim(
             x, (batch, height, 2, width, 2, channels), (0, 1, 3, 5)
         )
-        return conv(channels, name="conv")(
-            x.reshape(batch, 2 * height, 2 * width, channels)
-        )
+        x = x.reshape(batch, 2 * height, 2 * width, channels)
+        return conv(x, channels, "conv")
