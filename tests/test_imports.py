@@ -1,0 +1,162 @@
+"""The dependency rule: which part of the package may import which.
+
+    typing <- ops <- nn <- entropy <- models <- codec <- cli   (left never imports right)
+
+Read from the syntax tree, so that an import inside a function counts as well.
+"""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "dlf_jax"
+
+_BASE = {"errors", "typing"}
+_NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
+_CODEC = _NETWORK | {"coding", "checkpoints", "data.decode"}
+
+# Part -> the parts it may import besides itself. The longest matching prefix of a
+# module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
+MAY_IMPORT = {
+    "errors": set(),
+    "typing": set(),
+    "ops": _BASE,
+    "nn": _BASE | {"ops"},
+    "entropy": _BASE | {"ops", "nn"},
+    "models": _NETWORK,
+    "coding": {"errors"},
+    "checkpoints": _NETWORK,
+    "perceptual": _BASE | {"ops", "nn"},
+    "metrics": _BASE | {"ops", "perceptual"},
+    "data": _BASE | {"ops", "data.decode"},
+    "data.decode": _BASE | {"ops"},
+    "codec": _CODEC,
+    "": _CODEC | {"codec"},
+    "training": _NETWORK | {"perceptual", "metrics", "data", "checkpoints"},
+    "cli": _CODEC | {"", "codec", "metrics", "perceptual", "cli.train"},
+    "cli.train": _BASE | {"cli", "training"},
+    "__main__": {"cli"},
+}
+
+# Part -> libraries out of its reach; "*" holds for every part.
+NEVER = {
+    "*": {"tensorflow", "tensorflow_compression", "tensorflow_compression_ops"},
+    "coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
+    "codec": {"optax", "orbax", "grain"},
+    "data.decode": {"jax", "grain"},
+    "models": {"optax", "orbax", "grain"},
+}
+
+
+def part_of(module: str) -> str:
+    """The part of the rule that `module` (dotted, below dlf_jax) belongs to."""
+    matches = [p for p in MAY_IMPORT if p and f"{module}.".startswith(f"{p}.")]
+    return max(matches, key=len, default="")
+
+
+def imported(module: str, source: str) -> Iterator[tuple[int, str]]:
+    """Yields (line, absolute dotted name) of everything `source` imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            package = f"dlf_jax.{module}".split(".")[: -node.level]
+            base = ".".join(package + [node.module or ""]).strip(".")
+            for alias in node.names:
+                yield node.lineno, f"{base if node.level else node.module}.{alias.name}"
+
+
+def violations(module: str, source: str) -> list[str]:
+    """Says which imports of `source`, the text of `module`, break the rule."""
+    part, found = part_of(module), []
+    for line, name in imported(module, source):
+        top, _, below = name.partition(".")
+        if top == "dlf_jax":
+            target = part_of(below)
+            if target != part and target not in MAY_IMPORT[part]:
+                found.append(f"{module}:{line}: {part or 'façade'} imports {name}")
+        elif top in NEVER["*"] | NEVER.get(part, set()):
+            found.append(f"{module}:{line}: {part or 'façade'} imports {name}")
+    return found
+
+
+def _modules() -> dict[str, str]:
+    modules = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        # A package's own file counts as module "name.__init__", so that a relative
+        # import in it resolves like in its neighbours.
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        modules[name] = path.read_text(encoding="utf-8")
+    return modules
+
+
+def test_package_follows_the_rule():
+    modules = _modules()
+    assert "models.dlf" in modules and "coding.tables" in modules
+    assert [v for name, text in modules.items() for v in violations(name, text)] == []
+
+
+def test_every_part_is_in_the_table():
+    unknown = {name for name in _modules() if not part_of(name)}
+    assert unknown <= {"__init__"}
+
+
+def test_configs_import_nothing_from_the_package():
+    for path in sorted((PACKAGE.parent / "configs").rglob("*.py")):
+        names = [n for _, n in imported("configs", path.read_text(encoding="utf-8"))]
+        assert not [n for n in names if n.split(".")[0] == "dlf_jax"], path
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("ops.windows", "import dlf_jax.nn.swin"),
+        ("ops.windows", "from dlf_jax import nn"),
+        ("ops.windows", "from ..nn import swin"),
+        ("ops.windows", "from dlf_jax.nn.swin import SwinGroup"),
+        ("nn.__init__", "from ..models.dlf import DLF"),
+        ("coding.tables", "def f():\n    import jax.numpy as jnp"),
+        ("coding.tables", "from dlf_jax.typing import Float"),
+        ("codec.codec", "from dlf_jax.data.pipeline import batches"),
+        ("codec.codec", "import optax"),
+        ("cli.compress", "from dlf_jax.training.loop import train"),
+        ("metrics.psnr", "import tensorflow as tf"),
+        ("checkpoints.store", "from dlf_jax.codec import codec"),
+        ("__init__", "from dlf_jax.cli import main"),
+    ],
+)
+def test_a_violation_is_found(module, source):
+    assert len(violations(module, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("models.dlf", "from dlf_jax.ops.tiling import pad\nimport jax"),
+        ("coding.tables", "from dlf_jax.errors import UserError\nimport numpy"),
+        ("coding.range_coder", "from . import tables"),
+        ("cli.train", "from dlf_jax.training import loop"),
+        ("codec.codec", "from dlf_jax.coding.tables import load"),
+    ],
+)
+def test_an_allowed_import_is_not_reported(module, source):
+    assert violations(module, source) == []
+
+
+def test_every_imported_library_is_declared():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    listed = project["dependencies"] + project["optional-dependencies"]["train"]
+    declared = {requirement.partition(">")[0] for requirement in listed}
+    renamed = {"pillow": "PIL", "absl-py": "absl", "orbax-checkpoint": "orbax"}
+    importable = {renamed.get(name, name).replace("-", "_") for name in declared}
+    used = {
+        name.partition(".")[0]
+        for module, text in _modules().items()
+        for _, name in imported(module, text)
+    }
+    assert used - set(sys.stdlib_module_names) - {"dlf_jax"} <= importable
