@@ -13,13 +13,14 @@ VARIANTS: dict[str, DLFConfig] = {
     # For machines without an accelerator: 128-px tiles, four rate points, and no
     # attention in the VQGAN, so that small training crops carry over to large photos.
     "dlf-nano": DLFConfig(
-        encoder=TrunkConfig(width=128, num_layers=4, num_heads=4),
+        encoder=TrunkConfig(width=128, num_layers=3, num_heads=4),
         decoder=TrunkConfig(width=128, num_layers=4, num_heads=4),
-        encoder_interactions=(1, 3),
+        encoder_interactions=(0, 2),
         decoder_interactions=(1, 3),
         num_interaction_blocks=1,
         grid=8,
         window=8,
+        head_width=32,
         num_tokens=8,
         codebook_size=1024,
         token_width=8,
@@ -29,7 +30,7 @@ VARIANTS: dict[str, DLFConfig] = {
         fusion_width=128,
         vqgan=VQGANConfig(
             channels=16,
-            multipliers=(1, 2, 3, 6, 8),
+            multipliers=(1, 2, 3, 5, 8),
             num_res_blocks=1,
             attention_levels=(),
             mid_attention=False,

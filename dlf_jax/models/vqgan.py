@@ -133,7 +133,6 @@ class VQGAN(nn.Module):
         return VQGANOutput(recon=self.decode(vq.quantized), vq=vq)
 
 
-
 def _projection(fan_in: int, features: int) -> nn.Dense:
     init = fan_in_uniform(fan_in)
     return nn.Dense(features, kernel_init=init, bias_init=init)

@@ -28,7 +28,7 @@ def part_masks(height: int, width: int, channels: int) -> np.ndarray:
       channels: a multiple of 4.
 
     Returns:
-      bool array (4, height, width, channels); the four parts are disjoint and cover all.
+      bool array (4, height, width, channels): disjoint parts that cover everything.
     """
     classes = 2 * (np.arange(height) % 2)[:, None] + np.arange(width) % 2
     group = np.arange(channels) // (channels // 4)

@@ -19,7 +19,7 @@ def to_tiles(x: Float[Array, "B H W C"], size: int) -> Float[Array, "T L C"]:
 def from_tiles(
     tiles: Float[Array, "T L C"], tile_grid: tuple[int, int]
 ) -> Float[Array, "B H W C"]:
-    """Inverse of `to_tiles` for images of ``tile_grid`` = (tiles down, tiles across)."""
+    """Inverse of `to_tiles`; ``tile_grid`` is (tiles down, tiles across)."""
     _, length, channels = tiles.shape
     size = round(length**0.5)
     return from_windows(tiles.reshape(-1, *tile_grid, length, channels), size)

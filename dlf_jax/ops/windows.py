@@ -1,4 +1,4 @@
-"""Windows of a feature map, their relative positions and the masks of a cyclic shift."""
+"""Windows of a feature map, relative positions, and masks of a cyclic shift."""
 
 import numpy as np
 

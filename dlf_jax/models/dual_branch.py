@@ -1,0 +1,124 @@
+"""Encoder and decoder that interleave the semantic and the detail branch.
+
+Both run their trunk layer by layer; after some layers an `InteractionStage` lets the
+branches attend to each other and then advances the detail branch (spec §7, §11).
+"""
+
+from flax import linen as nn
+
+from dlf_jax.models.config import DLFConfig
+from dlf_jax.models.interaction import InteractionStage
+from dlf_jax.models.titok import SemanticDecoder, SemanticEncoder
+from dlf_jax.nn.layers import DenseNormal, LayerNorm
+from dlf_jax.nn.swin import SwinGroup
+from dlf_jax.ops.tiling import from_tiles, pixel_shuffle, to_tiles
+from dlf_jax.typing import Array, Float
+
+
+class DualBranchEncoder(nn.Module):
+    """Image to semantic token vectors and detail features at half the cell grid."""
+
+    config: DLFConfig
+
+    def setup(self):
+        cfg = self.config
+        size = (cfg.patch_size, cfg.patch_size)
+        self.patch_embed = nn.Conv(
+            cfg.encoder.width,
+            size,
+            strides=size,
+            padding="VALID",
+            kernel_init=nn.initializers.normal(0.02),
+        )
+        self.semantic = SemanticEncoder(cfg)
+        self.detail_embed = DenseNormal(cfg.detail_width)
+        self.detail_in = SwinGroup(4, cfg.window, cfg.head_width)
+        self.stages = {
+            str(i): InteractionStage(cfg, name=f"stage_{i}")
+            for i in cfg.encoder_interactions
+        }
+        self.detail_out = SwinGroup(2, cfg.window, cfg.head_width)
+        self.downsample = nn.Conv(
+            cfg.detail_width,
+            (2, 2),
+            strides=(2, 2),
+            padding="VALID",
+            kernel_init=nn.initializers.normal(0.05),
+        )
+        self.norm_out = LayerNorm()
+        self.project_out = DenseNormal(cfg.detail_width)
+
+    def __call__(
+        self, image: Float[Array, "B H W 3"]
+    ) -> tuple[Float[Array, "T K E"], Float[Array, "B h w F"]]:
+        """Runs both branches.
+
+        Args:
+          image: in [0, 1], sides multiples of the tile size.
+
+        Returns:
+          Token vectors of every tile, and detail features at 1/detail_stride.
+        """
+        cells = self.patch_embed(image)
+        detail = self.detail_in(self.detail_embed(cells))
+        seq = self.semantic.embed(to_tiles(cells, self.config.grid))
+        for i in range(self.config.encoder.num_layers):
+            seq = self.semantic.block(i, seq)
+            if str(i) in self.stages:
+                detail, seq = self.stages[str(i)](detail, seq)
+        detail = self.norm_out(self.downsample(self.detail_out(detail)))
+        return self.semantic.readout(seq), self.project_out(detail)
+
+    def semantic_only(self, image: Float[Array, "B H W 3"]) -> Float[Array, "T K E"]:
+        """Token vectors without the detail branch, as in tokenizer training."""
+        seq = self.semantic.embed(to_tiles(self.patch_embed(image), self.config.grid))
+        for i in range(self.config.encoder.num_layers):
+            seq = self.semantic.block(i, seq)
+        return self.semantic.readout(seq)
+
+
+class DualBranchDecoder(nn.Module):
+    """Code vectors and detail features to two feature maps on the cell grid."""
+
+    config: DLFConfig
+
+    def setup(self):
+        cfg = self.config
+        self.semantic = SemanticDecoder(cfg)
+        self.upsample = DenseNormal(4 * cfg.detail_width)
+        self.detail_in = SwinGroup(4, cfg.window, cfg.head_width)
+        self.stages = {
+            str(i): InteractionStage(cfg, name=f"stage_{i}")
+            for i in cfg.decoder_interactions
+        }
+
+    def __call__(
+        self, codes: Float[Array, "T K E"], detail: Float[Array, "B h w F"]
+    ) -> tuple[Float[Array, "B H W D"], Float[Array, "B H W F"]]:
+        """Runs both branches.
+
+        Args:
+          codes: code vectors of every tile's tokens.
+          detail: decoded detail features at 1/detail_stride.
+
+        Returns:
+          Semantic and detail features on the cell grid.
+        """
+        detail = self.detail_in(pixel_shuffle(self.upsample(detail), 2))
+        seq = self.semantic.embed(codes)
+        for i in range(self.config.decoder.num_layers):
+            seq = self.semantic.block(i, seq)
+            if str(i) in self.stages:
+                detail, seq = self.stages[str(i)](detail, seq)
+        _, height, width, _ = detail.shape
+        tile_grid = (height // self.config.grid, width // self.config.grid)
+        return from_tiles(self.semantic.readout(seq), tile_grid), detail
+
+    def semantic_only(
+        self, codes: Float[Array, "T K E"], tile_grid: tuple[int, int]
+    ) -> Float[Array, "B H W D"]:
+        """Semantic features without the detail branch, as in tokenizer training."""
+        seq = self.semantic.embed(codes)
+        for i in range(self.config.decoder.num_layers):
+            seq = self.semantic.block(i, seq)
+        return from_tiles(self.semantic.readout(seq), tile_grid)

@@ -1,0 +1,33 @@
+"""Fusion of both branches into logits over the VQGAN's codes (spec §12)."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from dlf_jax.models.config import DLFConfig
+from dlf_jax.nn.layers import LayerNorm, dense
+from dlf_jax.nn.swin import SwinGroup
+from dlf_jax.typing import Array, Float
+
+
+class LatentFusion(nn.Module):
+    """Semantic and detail features to one distribution over codes per cell."""
+
+    config: DLFConfig
+
+    @nn.compact
+    def __call__(
+        self, semantic: Float[Array, "B H W D"], detail: Float[Array, "B H W F"]
+    ) -> Float[Array, "B H W K"]:
+        cfg = self.config
+        semantic, detail = (
+            SwinGroup(2, cfg.window, cfg.head_width, name=name)(x)
+            for name, x in (("semantic_in", semantic), ("detail_in", detail))
+        )
+        x = jnp.concatenate([semantic, detail], axis=-1)
+        x = dense(x, 2 * semantic.shape[-1], "merge_hidden")
+        x = nn.silu(LayerNorm(name="merge_norm")(x))
+        x = dense(x, cfg.fusion_width, "merge_out")
+        x = SwinGroup(4, cfg.window, cfg.head_width, name="body")(x)
+        x = LayerNorm(name="head_norm")(x)
+        x = jnp.tanh(dense(x, 2 * cfg.fusion_width, "head_hidden"))
+        return dense(x, cfg.vqgan.num_codes, "head_out")

@@ -1,0 +1,25 @@
+"""The depthwise-convolution block of the detail bottleneck (spec §9.1)."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from dlf_jax.nn.layers import dense, depthwise_conv
+from dlf_jax.typing import Array, Float
+
+
+class DepthConvBlock(nn.Module):
+    """A depthwise 3x3 residual, then a gated-width residual; changes the width once."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
+        features = self.features
+        h = nn.leaky_relu(dense(x, x.shape[-1], "conv_in"), 0.01)
+        h = dense(depthwise_conv(h, "depth_conv", 3), features, "conv_out")
+        if x.shape[-1] != features:
+            x = dense(x, features, "adaptor")
+        x = x + h
+        u, v = jnp.split(dense(x, 4 * features, "ffn_in"), 2, axis=-1)
+        h = nn.leaky_relu(u, 0.1) + nn.leaky_relu(v, 0.01)
+        return x + dense(h, features, "ffn_out")

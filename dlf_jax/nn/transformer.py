@@ -1,0 +1,34 @@
+"""The pre-norm transformer block of the trunks (spec §3)."""
+
+from flax import linen as nn
+
+from dlf_jax.nn.layers import DenseNormal, LayerNorm, gelu
+from dlf_jax.ops.attention import multi_head_attention
+from dlf_jax.typing import Array, Float
+
+
+class Mlp(nn.Module):
+    """Linear, GELU, linear, with four times the width inside."""
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*S D"]) -> Float[Array, "*S D"]:
+        width = x.shape[-1]
+        h = gelu(DenseNormal(4 * width, name="up")(x))
+        return DenseNormal(width, name="down")(h)
+
+
+class TransformerBlock(nn.Module):
+    """Self-attention and MLP, each normalised first and added to the stream."""
+
+    num_heads: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*S L D"]) -> Float[Array, "*S L D"]:
+        width = x.shape[-1]
+        h = LayerNorm(name="norm_attention")(x)
+        qkv = nn.Dense(
+            3 * width, kernel_init=nn.initializers.xavier_uniform(), name="qkv"
+        )(h)
+        h = multi_head_attention(qkv, self.num_heads)
+        x = x + DenseNormal(width, name="out")(h)
+        return x + Mlp(name="mlp")(LayerNorm(name="norm_mlp")(x))
