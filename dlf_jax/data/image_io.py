@@ -1,0 +1,208 @@
+"""Image files to and from 8-bit RGB, and files that appear whole or not at all."""
+
+import contextlib
+import io
+import os
+import secrets
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageCms, ImageOps
+
+from dlf_jax.errors import UserError
+
+MAX_PIXELS = 100_000_000
+
+_FORMATS = {
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
+    ".bmp": ("BMP", {}),
+    ".ppm": ("PPM", {}),
+}
+# Profiles whose conversion would only add rounding errors.
+_SRGB_NAMES = ("sRGB", "sRGB built-in", "sRGB IEC61966-2.1")
+# What Pillow's decoders raise on files that are not what they say.
+_DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+)
+
+
+def read_image(path: str | os.PathLike) -> UInt8[np.ndarray, "H W 3"]:
+    """Reads an image file as people see it.
+
+    The EXIF rotation is applied, an embedded colour profile is converted to sRGB,
+    transparent parts show white, 16-bit values are rounded to 8, and of several
+    frames the first is taken.
+
+    Raises:
+      UserError: the file cannot be read, is no image, or is larger than `MAX_PIXELS`.
+    """
+    return decode_image(read_file(path), str(path))
+
+
+def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
+    """`read_image` of bytes; `name` is what error messages call them."""
+    if not data:
+        raise UserError(f"{name} is empty")
+    try:
+        with warnings.catch_warnings():
+            # Broken metadata and large sizes: the first does no harm, the second is
+            # checked below.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                pixels = image.width * image.height
+                if pixels <= MAX_PIXELS:
+                    return np.array(_to_rgb(image))
+    except Image.UnidentifiedImageError as error:
+        raise UserError(f"{name} is not an image that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{name} is too large: {_line(error)}") from error
+    except _DECODING_ERRORS as error:
+        raise UserError(
+            f"{name} is damaged or not supported: {_line(error)}"
+        ) from error
+    raise UserError(
+        f"{name} has {pixels / 1e6:.0f} megapixels; at most {MAX_PIXELS / 1e6:.0f} are "
+        "supported"
+    )
+
+
+def encode_image(image: UInt8[np.ndarray, "H W 3"], extension: str) -> bytes:
+    """Bytes of an image file, in the format of an extension such as ``.png``.
+
+    Raises:
+      UserError: no format has this extension, or it cannot hold the image.
+    """
+    check_extension(extension)
+    kind, options = _FORMATS[extension.lower()]
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(image).save(buffer, kind, **options)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {kind}: {_line(error)}") from error
+    return buffer.getvalue()
+
+
+def check_extension(extension: str) -> None:
+    """Raises UserError unless images can be written with this extension."""
+    if extension.lower() not in _FORMATS:
+        raise UserError(
+            f"cannot write images as '{extension}': use one of {', '.join(_FORMATS)}"
+        )
+
+
+def read_file(path: str | os.PathLike) -> bytes:
+    """Bytes of a file; any failure is a UserError."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {_line(error)}") from error
+
+
+def check_output(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raises UserError if `write_file` would refuse, so that no work is lost."""
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder: name a file")
+    if os.path.isfile(path) and not overwrite:
+        raise UserError(f"{path} exists already: use --force to overwrite it")
+    if not os.path.isdir(folder):
+        raise UserError(f"there is no folder {folder}")
+    if not os.access(path if _is_special(path) else folder, os.W_OK):
+        raise UserError(f"no permission to write {path}")
+
+
+def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
+    """Writes a file under a temporary name beside it and renames it when complete.
+
+    Devices and pipes are written directly.
+
+    Raises:
+      UserError: the file exists and `overwrite` is false, or it cannot be written.
+    """
+    check_output(path, overwrite)
+    try:
+        if _is_special(path):
+            Path(path).write_bytes(data)
+            return
+        path = Path(path).resolve()  # a link stays, its target is replaced
+        temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {_line(error)}") from error
+
+
+def _is_special(path: str | os.PathLike) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    image = _to_eight_bits(ImageOps.exif_transpose(image))
+    alpha = None
+    if image.has_transparency_data:
+        if image.mode not in ("LA", "RGBA"):
+            image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert(image.mode[:-1])
+    elif image.mode not in ("L", "RGB", "CMYK", "LAB"):
+        image = image.convert("RGB")
+    if profile:
+        image = _to_srgb(image, profile)
+    image = image.convert("RGB")
+    if alpha is None:
+        return image
+    return Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Greyscale of 16 bits, which Pillow would clip, to 8; others as they are."""
+    if image.mode == "F":
+        raise ValueError("floating-point images have no fixed range")
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    return Image.fromarray(np.uint8((np.clip(values, 0, 65535) + 128) // 257))
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Converts from an embedded profile; one that does not fit is ignored."""
+    with contextlib.suppress(ImageCms.PyCMSError, OSError):
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if ImageCms.getProfileDescription(source).strip() not in _SRGB_NAMES:
+            return ImageCms.profileToProfile(
+                image,
+                source,
+                ImageCms.createProfile("sRGB"),
+                ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                outputMode="RGB",
+            )
+    return image
+
+
+def _line(error: Exception) -> str:
+    """One line that says what went wrong."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())

@@ -1,0 +1,243 @@
+"""Every kind of image file becomes the RGB picture people see; writing is atomic."""
+
+import io
+import os
+import stat
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from dlf_jax.data import image_io
+from dlf_jax.data.image_io import (
+    decode_image,
+    encode_image,
+    read_image,
+    write_file,
+)
+from dlf_jax.errors import UserError
+
+RGB = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def decoded(image, kind="PNG", **options):
+    return decode_image(encoded(image, kind, **options), "file")
+
+
+def wide_gamut_profile():
+    """An RGB profile that is sRGB with the red and green primaries exchanged."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {}
+    for i in range(struct.unpack_from(">I", data, 128)[0]):
+        name, offset, _ = struct.unpack_from(">4sII", data, 132 + 12 * i)
+        tags[name] = 132 + 12 * i, offset
+    for name, other in ((b"rXYZ", b"gXYZ"), (b"gXYZ", b"rXYZ")):
+        struct.pack_into(">I", data, tags[name][0] + 4, tags[other][1])
+    description = data.find("sRGB".encode("utf-16-be"))
+    data[description : description + 8] = "test".encode("utf-16-be")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
+def test_lossless_formats_are_exact(kind):
+    np.testing.assert_array_equal(decoded(RGB, kind), RGB)
+
+
+def test_jpeg_and_webp():
+    flat = np.full((16, 16, 3), (200, 100, 50), np.uint8)
+    for kind in ("JPEG", "WEBP"):
+        np.testing.assert_allclose(decoded(flat, kind), flat, atol=3)
+    np.testing.assert_array_equal(decoded(RGB, "WEBP", lossless=True), RGB)
+
+
+def test_greyscale_and_one_bit():
+    grey = RGB[..., 0]
+    np.testing.assert_array_equal(decoded(grey), np.repeat(grey[..., None], 3, 2))
+    bits = decoded(Image.fromarray(grey).convert("1", dither=Image.Dither.NONE))
+    np.testing.assert_array_equal(bits[..., 1], np.where(grey > 127, 255, 0))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_scaled_and_rounded(kind):
+    values = np.array([[0, 128, 129, 257], [32768, 65406, 65407, 65535]], np.uint16)
+    want = [[0, 0, 1, 1], [128, 254, 255, 255]]
+    assert decoded(values, kind)[..., 0].tolist() == want
+
+
+def test_palette_with_and_without_transparency():
+    image = Image.fromarray(RGB).quantize(24)
+    np.testing.assert_array_equal(decoded(image), np.asarray(image.convert("RGB")))
+    entry = image.getpixel((0, 0))
+    seen = decoded(image, transparency=entry)
+    assert (seen[np.asarray(image) == entry] == 255).all()
+
+
+def test_alpha_shows_white_behind():
+    alpha = np.array([[0, 255], [128, 0]], np.uint8)
+    colour = np.full((2, 2, 3), (100, 50, 0), np.uint8)
+    seen = decoded(np.dstack([colour, alpha]))
+    assert seen[0, 0].tolist() == [255, 255, 255]
+    assert seen[0, 1].tolist() == [100, 50, 0]
+    np.testing.assert_allclose(seen[1, 0], [177, 152, 127], atol=1)
+    grey = decoded(Image.fromarray(np.dstack([colour[..., 0], alpha]), "LA"))
+    np.testing.assert_array_equal(grey[..., 2], seen[..., 0])
+
+
+def test_cmyk():
+    ink = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
+    np.testing.assert_allclose(decoded(ink, "JPEG")[0, 0], [0, 255, 255], atol=3)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (3, lambda a: a[::-1, ::-1]),
+        (6, lambda a: np.rot90(a, -1)),
+        (8, lambda a: np.rot90(a)),
+        (2, lambda a: a[:, ::-1]),
+    ],
+)
+def test_exif_rotation_is_applied(orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    np.testing.assert_array_equal(decoded(RGB, exif=exif), turn(RGB))
+
+
+def test_colour_profile_is_converted():
+    seen = decoded(RGB, icc_profile=wide_gamut_profile())
+    np.testing.assert_allclose(seen, RGB[..., [1, 0, 2]], atol=2)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    np.testing.assert_array_equal(decoded(RGB, icc_profile=srgb), RGB)
+
+
+def test_profile_that_does_not_fit_is_ignored():
+    np.testing.assert_array_equal(decoded(RGB, icc_profile=b"nonsense"), RGB)
+    grey = decoded(RGB[..., 0], icc_profile=wide_gamut_profile())
+    np.testing.assert_array_equal(grey[..., 0], RGB[..., 0])
+
+
+def test_first_of_several_frames_is_taken():
+    frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+    seen = decoded(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(seen, RGB)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_damaged_files_are_read_or_refused(kind):
+    data = encoded(Image.fromarray(RGB).resize((40, 40)), kind)
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        broken = bytearray(data[: rng.integers(1, len(data) + 1)])
+        for place in rng.integers(0, len(broken), 3):
+            broken[place] = rng.integers(256)
+        try:
+            assert decode_image(bytes(broken), "file").shape[2] == 3
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
+def test_errors_name_the_file(tmp_path):
+    for name, data, message in (
+        ("empty.png", b"", "is empty"),
+        ("text.png", b"hello", "not an image"),
+        ("cut.png", encoded(np.tile(RGB, (50, 50, 1)))[:400], "damaged"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=message) as caught:
+            read_image(path)
+        assert str(path) in str(caught.value)
+    for path in (tmp_path / "absent.png", tmp_path, "nul\0l"):
+        with pytest.raises(UserError, match="cannot read"):
+            read_image(path)
+
+
+def test_decompression_bombs_are_refused():
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
+    bomb += struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\0IDAT"
+    with pytest.raises(UserError, match="too large"):
+        decode_image(bomb, "bomb")
+
+
+def test_size_limit(monkeypatch):
+    monkeypatch.setattr(image_io, "MAX_PIXELS", 23)
+    with pytest.raises(UserError, match="megapixels"):
+        decoded(RGB)
+    monkeypatch.setattr(image_io, "MAX_PIXELS", 24)
+    decoded(RGB)
+
+
+@pytest.mark.parametrize("extension", [".png", ".PNG", ".webp", ".tiff", ".bmp"])
+def test_written_images_read_back(extension):
+    np.testing.assert_array_equal(
+        decode_image(encode_image(RGB, extension), "file"), RGB
+    )
+
+
+def test_unknown_extensions_are_refused():
+    for extension in ("", ".xyz", ".dlf"):
+        with pytest.raises(UserError, match=r"use one of \.png"):
+            encode_image(RGB, extension)
+
+
+def test_images_a_format_cannot_hold_are_refused():
+    with pytest.raises(UserError, match="cannot write WEBP"):
+        encode_image(np.zeros((1, 16384, 3), np.uint8), ".webp")
+
+
+def test_writing_replaces_only_when_told(tmp_path):
+    path = tmp_path / "out"
+    write_file(path, b"one")
+    with pytest.raises(UserError, match="--force"):
+        write_file(path, b"two")
+    assert path.read_bytes() == b"one"
+    write_file(path, b"two", overwrite=True)
+    assert path.read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["out"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "out", b"data")
+    assert os.listdir(tmp_path) == []
+
+
+def test_links_are_followed_and_devices_kept(tmp_path):
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    write_file(tmp_path / "link", b"new", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    write_file("/dev/null", b"gone")
+    assert not os.path.isfile("/dev/null")
+
+
+def test_impossible_outputs_are_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for path, message in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "absent" / "out", "no folder"),
+        (tmp_path / "file" / "out", "no folder"),
+        (tmp_path / ("x" * 300), "cannot write"),
+    ):
+        with pytest.raises(UserError, match=message):
+            write_file(path, b"")
+    assert os.listdir(tmp_path) == ["file"]
