@@ -1,6 +1,7 @@
 """What every test shares: the platform, the compilation cache and the golden data."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repository() -> Path:
     """The checkout that holds these tests."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def source_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what a clone has that the package is installed and run from."""
+    copy = tmp_path_factory.mktemp("clone")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, copy)
+    for name in ("dlf_jax", "launch"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=ignored)
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """The dependency rule: which part of the package may import which.
 
-    typing <- ops <- nn <- entropy <- models <- codec <- cli   (left never imports right)
+    typing <- ops <- nn <- entropy <- models <- codec <- cli   (left never sees right)
 
 Read from the syntax tree, so that an import inside a function counts as well.
 """

@@ -1,0 +1,34 @@
+# Sourced by the scripts beside it, in the root of the checkout.
+
+# Prints the first interpreter that can make the environment; $PYTHON is tried first.
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 python; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "Python 3.11 or newer was not found. Install it, or name it: PYTHON=/path/to/python bash $0" >&2
+  return 1
+}
+
+# make_environment DIR [EXTRAS]: a virtual environment in DIR that holds this checkout with
+# its EXTRAS ("test,train"). One that is there and up to date is left as it is.
+make_environment() {
+  local venv=$1 target=".${2:+[$2]}" stamp="$1/installed" wanted python
+  wanted="$target $(cat pyproject.toml)"
+  if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    python=$(find_python) || return 1
+    echo "Making a virtual environment in $venv with $("$python" --version)"
+    if ! "$python" -m venv --clear "$venv"; then
+      echo "$python cannot make virtual environments; on Debian and Ubuntu the package python3-venv is missing" >&2
+      return 1
+    fi
+  fi
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+    echo "Installing dlf-jax and what it needs into $venv (about 1 GB, a minute or two, once)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e "$target" || return 1
+    echo "$wanted" > "$stamp"
+  fi
+}

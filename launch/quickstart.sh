@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# From a fresh clone to a compressed photo and back. Run it again as often as you like.
+#
+#   bash launch/quickstart.sh [VENV]     VENV: the virtual environment to make or use
+#                                        (.venv in the checkout unless told)
+set -euo pipefail
+venv=${1:-}
+case $venv in
+  "" | /*) ;;
+  *) venv=$PWD/$venv ;;
+esac
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+venv=${venv:-$PWD/.venv}
+source launch/environment.sh
+make_environment "$venv"
+
+photo=launch/assets/coffee.png
+out=runs/quickstart
+mkdir -p "$out"
+rm -f "$out/coffee.dlf" "$out/coffee.png" "$out/side_by_side.png"
+
+echo "== compress"
+"$venv/bin/dlf" compress "$photo" -o "$out/coffee.dlf" --metrics
+echo "== decompress, in a new process, from the file alone"
+"$venv/bin/dlf" decompress "$out/coffee.dlf" -o "$out/coffee.png"
+echo "== compare"
+"$venv/bin/python" launch/side_by_side.py \
+  "$photo" "$out/coffee.dlf" "$out/coffee.png" "$out/side_by_side.png"

@@ -1,0 +1,90 @@
+"""The scripts in launch/."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+def _environment(home: Path, **changes: str) -> dict[str, str]:
+    """An environment with an empty home in which nothing of this run is visible."""
+    kept = ("LANG", "PATH", "PIP_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "https_proxy")
+    inherited = {key: val for key, val in os.environ.items() if key.startswith(kept)}
+    return inherited | {"HOME": str(home), "JAX_PLATFORMS": "cpu"} | changes
+
+
+def _pip_cache() -> str:
+    command = [sys.executable, "-m", "pip", "cache", "dir"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def test_scripts_are_valid_bash(repository):
+    scripts = sorted(repository.glob("launch/*.sh"))
+    assert {"quickstart.sh", "test.sh"} <= {script.name for script in scripts}
+    for script in scripts:
+        subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("script", ["quickstart.sh", "test.sh"])
+def test_says_so_where_python_is_too_old(script, source_copy, tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "cat", "dirname"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    old = tools / "python3"
+    old.write_text("#!/bin/bash\nexit 1\n")  # what 3.10 answers to "are you 3.11?"
+    old.chmod(0o755)
+    done = subprocess.run(
+        [tools / "bash", source_copy / "launch" / script],
+        env=_environment(tmp_path, PATH=str(tools)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1
+    assert "Python 3.11 or newer was not found" in done.stderr
+
+
+def test_side_by_side_shows_both_images(repository, tmp_path):
+    Image.new("RGB", (50, 20), "red").save(tmp_path / "a.png")
+    Image.new("L", (50, 20), 0).save(tmp_path / "b.png")
+    (tmp_path / "a.dlf").write_bytes(bytes(125))
+    names = ("a.png", "a.dlf", "b.png", "sheet.png")
+    command = [sys.executable, repository / "launch" / "side_by_side.py", *names]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width == 3 * 12 + 2 * 50
+        assert sheet.getpixel((12, 12)) == (255, 0, 0)
+        assert sheet.getpixel((12 + 50 + 12 + 49, 12 + 19)) == (0, 0, 0)
+        assert sheet.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.slow
+def test_quickstart_from_nothing_and_again(source_copy, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    for run in ("first", "again"):
+        done = subprocess.run(
+            ["bash", source_copy / "launch" / "quickstart.sh", "environment"],
+            env=_environment(home, PIP_CACHE_DIR=_pip_cache()),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert ("Installing" in done.stdout) == (run == "first")
+        assert re.search(r"\bbpp\b", done.stdout)
+        assert "PSNR" in done.stdout and "LPIPS" in done.stdout
+    out = source_copy / "runs" / "quickstart"
+    size = (out / "coffee.dlf").stat().st_size
+    assert 0 < size < 0.1 * 600 * 400 / 8
+    with Image.open(out / "coffee.png") as decoded:
+        assert decoded.size == (600, 400)
+    with Image.open(out / "side_by_side.png") as sheet:
+        assert sheet.width > 2 * 600
