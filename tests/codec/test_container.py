@@ -1,0 +1,83 @@
+"""Files survive packing; every damage is refused in one line."""
+
+import binascii
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.errors import UserError
+
+HEADER = Header(b"\x01\x02\x03", 2, 768, 512)
+
+
+@given(
+    st.binary(min_size=3, max_size=3),
+    st.integers(0, 300),
+    st.integers(1, 10_000),
+    st.integers(1, 10_000),
+    st.binary(max_size=50),
+)
+def test_any_file_round_trips(model_id, rate, width, height, payload):
+    header = Header(model_id, rate, width, height)
+    assert unpack(pack(header, payload)) == (header, payload)
+
+
+def test_literal_file():
+    head = b"DLF\x01" + b"\x01\x02\x03" + b"\x02" + b"\x80\x06" + b"\x80\x04"
+    checksum = binascii.crc_hqx(head + b"payload", 0).to_bytes(2, "big")
+    assert pack(HEADER, b"payload") == head + checksum + b"payload"
+    assert len(head + checksum) == 14
+
+
+def test_every_truncation_is_refused():
+    data = pack(HEADER, b"some payload")
+    for length in range(len(data)):
+        with pytest.raises(UserError) as caught:
+            unpack(data[:length])
+        want = "empty" if length == 0 else "truncated or damaged"
+        assert want in str(caught.value)
+
+
+def test_every_change_of_a_byte_is_refused():
+    data = pack(HEADER, b"some payload")
+    for place in range(len(data)):
+        for value in set(range(256)) - {data[place]}:
+            broken = bytearray(data)
+            broken[place] = value
+            with pytest.raises(UserError):
+                unpack(bytes(broken))
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=30))
+def test_arbitrary_bytes_are_refused_or_parsed(data):
+    for prefix in (b"", b"DLF\x01"):
+        try:
+            unpack(prefix + data)
+        except UserError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (b"\x89PNG\r\n\x1a\n", "not a DLF file"),
+        (b"DLX" + bytes(20), "not a DLF file"),
+        (b"DLF\x02" + bytes(20), "newer version"),
+        (b"DLF\x11" + bytes(20), "newer version"),
+        (pack(Header(b"abc", 0, 0, 5), b""), "0 x 5 pixels"),
+        (pack(Header(b"abc", 0, 10_001, 10_000), b""), "limit is 100000000"),
+        (b"DLF\x01abc" + b"\xff" * 20, "damaged"),
+    ],
+)
+def test_error_messages(data, message):
+    with pytest.raises(UserError, match=message):
+        unpack(data)
+
+
+def test_the_limit_can_be_raised():
+    data = pack(Header(b"abc", 0, 20_000, 20_000), b"")
+    assert unpack(data, max_pixels=400_000_000)[0].width == 20_000
