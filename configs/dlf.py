@@ -1,0 +1,88 @@
+"""Training of DLF codecs, one stage at a time.
+
+  python -m dlf_jax.training.main --config configs/dlf.py:preset=nano,stage=STAGE \
+      --workdir runs/STAGE --config.data=PHOTOS
+
+Run again, the same command resumes.  ``--config.data`` takes one folder or several
+separated by commas; one photo in twenty, chosen by its name, is kept for validation.
+A later stage names the working directories it starts from, the last one winning, with
+``--config.init_from=runs/vqgan,runs/tokenizer``.
+
+Preset nano (dlf-nano, 128-px tiles, four rate points), 2 CPU cores, 600 photos: stages
+vqgan, tokenizer, align, pixel in this order.
+"""
+
+import ml_collections
+
+# Preset nano: what differs between the stages.
+_NANO = {
+    "vqgan": dict(steps=12_000, size=64, batch_size=16, learning_rate=5e-4),
+}
+
+# Options of the argument after the colon, with their defaults.
+_OPTIONS = {"preset": "nano", "stage": "vqgan"}
+
+
+def _parse(argument: str) -> dict[str, str]:
+    """Reads "preset=nano,stage=vqgan"."""
+    options = dict(_OPTIONS)
+    for item in filter(None, argument.split(",")):
+        name, _, value = item.partition("=")
+        if name not in options or not value:
+            raise ValueError(f"{item!r} is not one of {', '.join(options)} with =value")
+        options[name] = value
+    return options
+
+
+def get_config(argument: str = "") -> ml_collections.ConfigDict:
+    """Settings of one stage; every key can be overridden as --config.KEY=VALUE."""
+    options = _parse(argument)
+    stages = {"nano": _NANO}[options["preset"]]
+    stage = stages[options["stage"]]
+    config = ml_collections.ConfigDict()
+
+    # What to train.
+    config.stage = options["stage"]  # a row of dlf_jax/training/stages.py
+    config.model = f"dlf-{options['preset']}"  # sizes, dlf_jax/models/variants.py
+    config.tune_semantic = True  # train the semantic branch too; it has no other origin
+    config.init_from = ""  # working directories of earlier stages, comma-separated
+
+    # Data.
+    config.data = ""  # folders of photos, comma-separated
+    config.cache_photos = True  # keep decoded photos in memory, 3 bytes a pixel
+    config.num_threads = 1  # threads that prepare crops
+    config.validation_photos = 16  # held-out photos in the validation batch
+    config.crop = ml_collections.ConfigDict()
+    config.crop.size = stage["size"]  # side of a crop, a multiple of the tile
+    config.crop.min_scale = 0.4  # photos are shrunk by up to this factor first
+    config.crop.flip = True  # mirror half of the crops
+    config.batch_size = stage["batch_size"]  # crops a step, over all devices
+
+    # Loss (dlf_jax/training/tasks.py).
+    config.loss = ml_collections.ConfigDict()
+    config.loss.l1 = 1.0  # mean absolute error on [-1, 1]
+    config.loss.lpips = 1.0  # LPIPS-VGG
+    config.loss.lpips_crop = 64  # LPIPS sees a random square of this side
+    config.loss.latent = 1.0  # mean squared error of the VQGAN latent
+    config.loss.cross_entropy = 0.25  # of the VQGAN codes
+    config.loss.codebook = 1.0  # codebook term plus a quarter of the commitment term
+    config.loss.lmbda = (24.0, 12.0, 6.0, 3.0)  # weight of bpp for every rate point
+
+    # Optimisation.
+    config.seed = 0  # of weights, data order, crops, rates and noise
+    config.steps = stage["steps"]  # length of the stage; the schedule ends with it
+    config.optimizer = ml_collections.ConfigDict()
+    config.optimizer.learning_rate = stage["learning_rate"]  # peak
+    config.optimizer.warmup_steps = 200  # linear rise to the peak, then half a cosine
+    config.optimizer.final_factor = 0.02  # last learning rate over the peak
+    config.optimizer.clip_norm = 1.0  # limit on the gradient norm
+    config.optimizer.b1 = 0.9  # Adam's first decay
+    config.optimizer.b2 = 0.99  # Adam's second decay
+    config.ema_decay = 0.999  # moving average of the weights; 0 keeps none
+    config.revive_every = 50  # steps between revivals of unused codebook entries
+
+    # Logging and checkpoints.
+    config.log_every = 50  # steps between log lines
+    config.save_minutes = 5.0  # minutes between checkpoints
+
+    return config.lock()

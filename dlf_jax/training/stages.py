@@ -1,0 +1,132 @@
+"""Training stages as data: what is optimised, and which parameters move.
+
+Every stage trains a subtree of the same parameter tree, that of
+`dlf_jax.models.dlf.DLF`, so a later stage takes over what an earlier one made by path
+and shape alone.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import flax
+import jax
+
+from dlf_jax.errors import UserError
+
+# Ordered (regex, FROZEN or TRAINED) pairs over "/"-joined paths; the first match wins,
+# and a parameter without a match is an error.
+Rules = tuple[tuple[str, str], ...]
+
+FROZEN = "frozen"
+TRAINED = "trained"
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+      objective: name of the loss in `dlf_jax.training.tasks`.
+      rules: which parameters move, as released: the semantic branch stays as
+        pre-trained.
+      tune_semantic_rules: the same where the semantic branch is trained as well.
+      codebooks: paths of the codebooks whose unused entries are revived.
+    """
+
+    objective: str
+    rules: Rules
+    tune_semantic_rules: Rules
+    codebooks: tuple[str, ...]
+
+    def rules_for(self, *, tune_semantic: bool) -> Rules:
+        """The table in force."""
+        return self.tune_semantic_rules if tune_semantic else self.rules
+
+
+_VQGAN_FROZEN: Rules = (("vqgan/.*", FROZEN),)
+_VQGAN_DECODER_TRAINED: Rules = (
+    ("vqgan/(encoder|quant_conv)/.*", FROZEN),
+    ("vqgan/(quantizer|post_quant_conv|decoder)/.*", TRAINED),
+)
+VQGAN_CODEBOOK = "vqgan/quantizer/embedding"
+
+STAGES: Mapping[str, Stage] = {
+    "vqgan": Stage(
+        objective="autoencode",
+        rules=(("vqgan/.*", TRAINED),),
+        tune_semantic_rules=(("vqgan/.*", TRAINED),),
+        codebooks=(VQGAN_CODEBOOK,),
+    ),
+}
+
+
+def path_names(tree: Any) -> dict[str, Any]:
+    """Flattens nested dictionaries to {"a/b/c": leaf}."""
+    return flax.traverse_util.flatten_dict(tree, sep="/")
+
+
+def match_rules(tree: Any, rules: Rules) -> Any:
+    """FROZEN or TRAINED for every leaf.
+
+    Args:
+      tree: nested dictionaries of parameters.
+      rules: ordered (regex, label) pairs; a regex must match the whole path.
+
+    Returns:
+      Tree of labels with the structure of `tree`.
+
+    Raises:
+      ValueError: no rule covers some parameter, or a rule covers none.
+    """
+    used = set()
+
+    def label(path: str) -> str:
+        for i, (pattern, value) in enumerate(rules):
+            if re.fullmatch(pattern, path):
+                used.add(i)
+                return value
+        raise ValueError(f"no rule says whether {path} is trained")
+
+    labels = {path: label(path) for path in path_names(tree)}
+    unused = [rules[i][0] for i in range(len(rules)) if i not in used]
+    if unused:
+        raise ValueError(f"no parameter matches {', '.join(unused)}")
+    return flax.traverse_util.unflatten_dict(labels, sep="/")
+
+
+@dataclasses.dataclass(frozen=True)
+class GraftReport:
+    """What `graft` did: number of leaves taken over, and the groups that were not."""
+
+    taken: int
+    fresh: tuple[str, ...]
+
+    def __str__(self) -> str:
+        fresh = ", ".join(self.fresh) or "nothing"
+        return f"took over {self.taken} arrays; fresh: {fresh}"
+
+
+def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
+    """Takes over every parameter of `donor` that has the same path and shape.
+
+    Args:
+      params: freshly initialised parameters.
+      donor: parameters of an earlier stage.
+
+    Returns:
+      The combined tree, and a report naming groups by their first two path parts.
+
+    Raises:
+      UserError: nothing fits.
+    """
+    ours, theirs = path_names(params), path_names(donor)
+    fits = {p for p in ours if p in theirs and theirs[p].shape == ours[p].shape}
+    if not fits:
+        raise UserError("the checkpoint to start from has no parameter of this stage")
+    merged = {p: theirs[p] if p in fits else ours[p] for p in ours}
+    fresh = sorted({"/".join(p.split("/")[:2]) for p in ours if p not in fits})
+    merged = flax.traverse_util.unflatten_dict(merged, sep="/")
+    merged = jax.tree.map(lambda x, like: x.astype(like.dtype), merged, params)
+    return merged, GraftReport(len(fits), tuple(fresh))
