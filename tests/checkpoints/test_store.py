@@ -1,0 +1,104 @@
+"""Model directories survive a round trip and refuse what is damaged."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from dlf_jax.checkpoints.store import load_model, save_model
+from dlf_jax.errors import UserError
+from dlf_jax.models.variants import VARIANTS
+
+CONFIG = VARIANTS["dlf-nano"]
+
+
+def tiny_params(seed=0):
+    """A small tree with a mask and a training-only part; its shapes do not matter."""
+    rng = np.random.default_rng(seed)
+    mask = np.where(np.eye(3, dtype=bool), 0.0, -np.inf)
+    return {
+        "fusion": {"kernel": rng.normal(size=(4, 3)).astype(np.float32), "mask": mask},
+        "vqgan": {
+            "encoder": {"bias": np.ones(2, np.float32)},
+            "decoder": {"bias": np.full(2, 0.5, np.float32)},
+        },
+    }
+
+
+def save(directory, params, **kwargs):
+    save_model(directory, name="tiny", config=CONFIG, params=params, **kwargs)
+    return load_model(directory)
+
+
+def test_round_trip_keeps_inference_weights_and_sizes(tmp_path):
+    params = tiny_params()
+    model = save(tmp_path, params, metadata={"steps": 3})
+    assert (model.name, model.config, model.metadata) == ("tiny", CONFIG, {"steps": 3})
+    expected = {k: v for k, v in params.items() if k != "vqgan"}
+    expected["vqgan"] = {"decoder": params["vqgan"]["decoder"]}
+    jax.tree.map(
+        lambda a, b: np.testing.assert_array_equal(a.astype(np.float16), b),
+        expected,
+        dict(model.params),
+    )
+    assert all(x.dtype == np.float32 for x in jax.tree.leaves(model.params))
+
+
+def test_float32_weights_are_stored_bit_for_bit(tmp_path):
+    params = tiny_params()
+    model = save(tmp_path, params, dtype=np.float32)
+    np.testing.assert_array_equal(
+        model.params["fusion"]["kernel"], params["fusion"]["kernel"]
+    )
+
+
+def test_fingerprint_depends_on_weights_and_sizes_but_not_on_metadata(tmp_path):
+    base = save(tmp_path / "a", tiny_params(), metadata={"note": "one"}).fingerprint
+    assert save(tmp_path / "b", tiny_params()).fingerprint == base
+    assert save(tmp_path / "c", tiny_params(seed=1)).fingerprint != base
+    config = dataclasses.replace(CONFIG, skip_threshold=0.2)
+    save_model(tmp_path / "d", name="tiny", config=config, params=tiny_params())
+    assert load_model(tmp_path / "d").fingerprint != base
+
+
+def test_weights_too_large_for_half_precision_are_refused(tmp_path):
+    params = tiny_params()
+    params["fusion"]["kernel"][0, 0] = 1e6
+    with pytest.raises(ValueError, match="fusion/kernel does not fit float16"):
+        save(tmp_path, params)
+
+
+def test_missing_model_names_what_there_is(tmp_path):
+    with pytest.raises(UserError, match="no model '.*nowhere'.*bundled models"):
+        load_model(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("config.json", lambda text: text[:-20]),
+        ("config.json", lambda text: text.replace(b'"window"', b'"door"')),
+        ("config.json", lambda text: text.replace(b'"name"', b'"title"')),
+        ("model.safetensors", lambda data: data[:-1]),
+        ("model.safetensors", lambda data: b"\xff" * 8 + data[8:]),
+    ],
+)
+def test_damaged_directories_raise_one_line(tmp_path, name, damage):
+    save(tmp_path, tiny_params())
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="is damaged") as caught:
+        load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_directory_is_json_and_safetensors_only(tmp_path):
+    save(tmp_path, tiny_params())
+    assert {p.name for p in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
+    description = json.loads((tmp_path / "config.json").read_text())
+    assert set(description) == {"name", "config", "metadata"}
+    paths = traverse_util.flatten_dict(tiny_params(), sep="/")
+    assert "vqgan/encoder/bias" in paths  # the fixture does contain a dropped part
