@@ -148,15 +148,25 @@ def test_an_allowed_import_is_not_reported(module, source):
     assert violations(module, source) == []
 
 
-def test_every_imported_library_is_declared():
+@pytest.mark.parametrize(
+    ("folder", "extras"), [("dlf_jax", ["train"]), ("tests", ["train", "test"])]
+)
+def test_every_imported_library_is_declared(folder, extras):
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
-    listed = project["dependencies"] + project["optional-dependencies"]["train"]
+    listed = list(project["dependencies"])
+    for extra in extras:
+        listed += project["optional-dependencies"][extra]
+    renamed = {
+        "absl-py": "absl",
+        "orbax-checkpoint": "orbax",
+        "pillow": "PIL",
+        "scikit-image": "skimage",
+    }
     declared = {requirement.partition(">")[0] for requirement in listed}
-    renamed = {"pillow": "PIL", "absl-py": "absl", "orbax-checkpoint": "orbax"}
     importable = {renamed.get(name, name).replace("-", "_") for name in declared}
     used = {
         name.partition(".")[0]
-        for module, text in _modules().items()
-        for _, name in imported(module, text)
+        for path in (PACKAGE.parent / folder).rglob("*.py")
+        for _, name in imported("", path.read_text(encoding="utf-8"))
     }
     assert used - set(sys.stdlib_module_names) - {"dlf_jax"} <= importable
