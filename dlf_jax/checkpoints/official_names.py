@@ -1,0 +1,184 @@
+"""Tables of the official PyTorch names and ours (spec §19).
+
+A row pairs the beginning of an official name with the beginning of our parameter path;
+its third item is the table of what follows, or, at the end of a name, how the axes map
+("official -> ours", where 1 is an official axis of length 1 that we do not have).  An
+index in braces is the same number on both sides.
+"""
+
+# Official names that have no place in the model, and what they are.
+DROPPED = (
+    (r"epoch_for_strategy|lmbda_idx|lmbda_list", "state of the training schedule"),
+    (r"img_loss\.perceptual_loss\..*", "LPIPS network of the training loss"),
+    (r"img_loss\.discriminator\..*", "discriminator, with its batch counters"),
+)
+
+_VECTOR = "c -> c"
+_MATRIX = "a b -> a b"
+_BIAS = ("bias", "bias", _VECTOR)
+LINEAR = (("weight", "kernel", "o i -> i o"), _BIAS)
+POINTWISE = (("weight", "kernel", "o i 1 1 -> i o"), _BIAS)
+CONV = (("weight", "kernel", "o i h w -> h w i o"), _BIAS)
+NORM = (("weight", "scale", _VECTOR), _BIAS)
+
+TRANSFORMER = (
+    ("ln_1.", "norm_attention/", NORM),
+    ("attn.in_proj_", "qkv/", LINEAR),
+    ("attn.out_proj.", "out/", LINEAR),
+    ("ln_2.", "norm_mlp/", NORM),
+    ("mlp.c_fc.", "mlp/up/", LINEAR),
+    ("mlp.c_proj.", "mlp/down/", LINEAR),
+)
+SWIN = (
+    ("norm_attn.", "norm_attention/", NORM),
+    ("attention_block.to_qkv.", "attention/qkv/", LINEAR),
+    ("attention_block.to_out.", "attention/out/", LINEAR),
+    ("attention_block.pos_embedding", "attention/positions", _MATRIX),
+    ("attention_block.upper_lower_mask", "attention/upper_lower_mask", _MATRIX),
+    ("attention_block.left_right_mask", "attention/left_right_mask", _MATRIX),
+    ("norm_mlp.", "norm_mlp/", NORM),
+    ("mlp_block.net.0.", "mlp/up/", LINEAR),
+    ("mlp_block.net.2.", "mlp/down/", LINEAR),
+)
+CONVNEXT = (
+    ("layer_scale", "layer_scale", "1 c 1 1 -> c"),
+    ("conv.", "conv/", CONV),
+    ("norm.", "norm/", NORM),
+    ("mlp.0.", "up/", LINEAR),
+    ("mlp.2.", "down/", LINEAR),
+)
+DEPTH_CONV = (
+    ("block.0.conv1.0.", "conv_in/", POINTWISE),
+    ("block.0.depth_conv.", "depth_conv/", CONV),
+    ("block.0.conv2.", "conv_out/", POINTWISE),
+    ("block.0.adaptor.", "adaptor/", POINTWISE),
+    ("block.1.conv.", "ffn_in/", POINTWISE),
+    ("block.1.conv_out.", "ffn_out/", POINTWISE),
+)
+CROSS = (
+    ("titok_pos_emb", "semantic_positions", "l 1 c -> l c"),
+    ("feat_pos_emb", "detail_positions", "l 1 c -> l c"),
+    ("titok_compress_proj.", "semantic_in/", LINEAR),
+    ("attn.{i}.", "block_{i}/", TRANSFORMER),
+    ("titok_decompress_proj.0.", "semantic_hidden/", LINEAR),
+    ("titok_decompress_proj.1.", "semantic_norm/", NORM),
+    ("feat_add.0.", "detail_norm/", NORM),
+    ("feat_add.1.", "detail_out/", LINEAR),
+    ("zero_add.", "semantic_out/", LINEAR),
+)
+
+
+def _numbered(official, ours, count, table, first=0):
+    """Rows of consecutive modules that the official names number from `first`."""
+    return tuple(
+        (f"{official}{first + i}.", f"{ours}{i}/", table) for i in range(count)
+    )
+
+
+_SIDE = (
+    ("class_embedding", "semantic/trunk/class_embedding", _MATRIX),
+    ("positional_embedding", "semantic/trunk/positions", _MATRIX),
+    (
+        "latent_token_positional_embedding",
+        "semantic/trunk/token_positions",
+        _MATRIX,
+    ),
+    ("ln_pre.", "semantic/trunk/norm_in/", NORM),
+    ("transformer.{layer}.", "semantic/trunk/block_{layer}/", TRANSFORMER),
+    ("ln_post.", "semantic/trunk/norm_out/", NORM),
+    ("inter_blocks.{layer}.", "stage_{layer}/cross/", CROSS),
+    *_numbered("feat_blocks.{layer}.0.", "stage_{layer}/swin/block_", 2, SWIN, 1),
+    *_numbered("feat_blocks.{layer}.", "stage_{layer}/convnext_", 2, CONVNEXT, 1),
+)
+_ENCODER = (
+    *_SIDE,
+    ("patch_embed.", "patch_embed/", CONV),
+    ("conv_out.", "semantic/conv_out/", POINTWISE),
+    ("pix_emb_proj.", "detail_embed/", POINTWISE),
+    *_numbered("feat_in.", "detail_in/block_", 4, SWIN, 1),
+    *_numbered("feat_out.0.", "detail_out/block_", 2, SWIN, 1),
+    ("feat_out.1.", "downsample/", CONV),
+    ("feat_out.3.", "norm_out/", NORM),
+    ("feat_out.4.", "project_out/", LINEAR),
+)
+_DECODER = (
+    *_SIDE,
+    ("mask_token", "semantic/mask_token", "1 l c -> l c"),
+    ("decoder_embed.", "semantic/token_embed/", LINEAR),
+    ("init_feat_up.0.", "upsample/", POINTWISE),
+    *_numbered("init_feat_up.2.", "detail_in/block_", 4, SWIN, 1),
+)
+_BOTTLENECK = (
+    ("enc_q", "analysis/gain", "r c 1 1 -> r c"),
+    ("dec_q", "synthesis/gain", "r c 1 1 -> r c"),
+    ("factorized_prior_vec", "context/prior_vector", "r c 1 1 -> r c"),
+    *(
+        (f"{official}_trans_{i}.{j}.", f"{ours}/block_{2 * i + j}/", DEPTH_CONV)
+        for official, ours in (("enc", "analysis"), ("dec", "synthesis"))
+        for i in range(2)
+        for j in range(2)
+    ),
+    ("y_prior_fusion.{i}.", "context/prior_{i}/", DEPTH_CONV),
+    ("y_spatial_prior_reduction.", "context/reduction/", POINTWISE),
+    ("y_spatial_prior_adaptor_{i}.", "context/adaptor_{i}/", DEPTH_CONV),
+    ("y_spatial_prior.{i}.", "context/spatial_{i}/", DEPTH_CONV),
+)
+_FUSION = (
+    *_numbered("titok_in.1.", "semantic_in/block_", 2, SWIN),
+    *_numbered("feat_in.1.", "detail_in/block_", 2, SWIN),
+    ("merge.0.", "merge_hidden/", LINEAR),
+    ("merge.1.", "merge_norm/", NORM),
+    ("merge.3.", "merge_out/", LINEAR),
+    *_numbered("merge.4.", "body/block_", 4, SWIN),
+    ("ffn.0.", "head_norm/", NORM),
+    ("ffn.1.", "head_hidden/", LINEAR),
+    ("ffn.3.", "head_out/", LINEAR),
+)
+RES_BLOCK = (
+    ("norm1.", "norm_0/", NORM),
+    ("conv1.", "conv_0/", CONV),
+    ("norm2.", "norm_1/", NORM),
+    ("conv2.", "conv_1/", CONV),
+    ("nin_shortcut.", "shortcut/", POINTWISE),
+)
+SPATIAL_ATTENTION = (
+    ("norm.", "norm/", NORM),
+    ("q.", "query/", POINTWISE),
+    ("k.", "key/", POINTWISE),
+    ("v.", "value/", POINTWISE),
+    ("proj_out.", "out/", POINTWISE),
+)
+
+
+def _convolutional(direction):
+    """Rows of the VQGAN's encoder ("down") or decoder ("up")."""
+    level = f"{direction}.{{level}}."
+    return (
+        ("conv_in.", "conv_in/", CONV),
+        (f"{level}block.{{i}}.", "level_{level}/block_{i}/", RES_BLOCK),
+        (f"{level}attn.{{i}}.", "level_{level}/attention_{i}/", SPATIAL_ATTENTION),
+        (
+            f"{level}{direction}sample.conv.",
+            f"{direction}sample_{{level}}/conv/",
+            CONV,
+        ),
+        *_numbered("mid.block_", "middle/block_", 2, RES_BLOCK, 1),
+        ("mid.attn_1.", "middle/attention/", SPATIAL_ATTENTION),
+        ("norm_out.", "norm_out/", NORM),
+        ("conv_out.", "conv_out/", CONV),
+    )
+
+
+NETWORK = (
+    ("hybrid_codec.latent_tokens", "encoder/semantic/latent_tokens", _MATRIX),
+    ("hybrid_codec.encoder.", "encoder/", _ENCODER),
+    ("hybrid_codec.decoder.", "decoder/", _DECODER),
+    ("hybrid_codec.quantize.embedding.weight", "tokens/embedding", _MATRIX),
+    ("hybrid_codec.quantize_feat.", "", _BOTTLENECK),
+    ("prior_fusion.", "fusion/", _FUSION),
+    ("vqgan.encoder.", "vqgan/encoder/", _convolutional("down")),
+    ("vqgan.quant_conv.", "vqgan/quant_conv/", POINTWISE),
+    ("vqgan.quantize.embedding.weight", "vqgan/quantizer/embedding", _MATRIX),
+    ("vqgan.post_quant_conv.", "vqgan/post_quant_conv/", POINTWISE),
+    ("vqgan.decoder.", "vqgan/decoder/", _convolutional("up")),
+)
