@@ -14,6 +14,7 @@ class VQOutput:
     """Result of a vector quantiser.
 
     Attributes:
+      inputs: the vectors that were quantised, normalised where the quantiser does.
       quantized: straight-through code vectors, shape of the input.
       codes: the same code vectors as a target, without gradient.
       indices: index of each code.
@@ -21,6 +22,7 @@ class VQOutput:
       commitment_loss: the same value; its gradient moves the input only.
     """
 
+    inputs: Float[Array, "*S D"]
     quantized: Float[Array, "*S D"]
     codes: Float[Array, "*S D"]
     indices: Int[Array, "*S"]
@@ -67,6 +69,7 @@ class VectorQuantizer(nn.Module):
         codes = codebook[indices]
         fixed_x, fixed_codes = jax.lax.stop_gradient((x, codes))
         return VQOutput(
+            inputs=fixed_x,
             quantized=straight_through(codes, x),
             codes=fixed_codes,
             indices=indices,
