@@ -1,28 +1,29 @@
 """A lower bound whose gradient still pulls values up across the bound."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 from dlf_jax.typing import Array, Float
 
 
-@jax.custom_vjp
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def lower_bound(x: Float[Array, "*S"], bound: float) -> Float[Array, "*S"]:
     """max(x, bound), with a one-sided gradient below the bound.
 
     Gradient: g passes where ``x >= bound`` or ``g < 0`` (a descent step would raise x),
-    and is zero elsewhere; `bound` gets none (spec §9.3).
+    and is zero elsewhere (spec §9.3).  `bound` is a constant, not traced.
     """
     return jnp.maximum(x, bound)
 
 
 def _forward(x, bound):
-    return jnp.maximum(x, bound), (x, bound)
+    return jnp.maximum(x, bound), x
 
 
-def _backward(residuals, g):
-    x, bound = residuals
-    return jnp.where((x >= bound) | (g < 0), g, 0.0), None
+def _backward(bound, x, g):
+    return (jnp.where((x >= bound) | (g < 0), g, 0.0),)
 
 
 lower_bound.defvjp(_forward, _backward)
