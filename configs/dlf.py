@@ -17,6 +17,9 @@ import ml_collections
 # Preset nano: what differs between the stages.
 _NANO = {
     "vqgan": dict(steps=12_000, size=64, batch_size=16, learning_rate=5e-4),
+    "tokenizer": dict(steps=4_000, size=128, batch_size=16, learning_rate=5e-4),
+    "align": dict(steps=6_000, size=256, batch_size=4, learning_rate=5e-4),
+    "pixel": dict(steps=6_000, size=256, batch_size=4, learning_rate=3e-4),
 }
 
 # Options of the argument after the colon, with their defaults.
@@ -66,6 +69,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss.latent = 1.0  # mean squared error of the VQGAN latent
     config.loss.cross_entropy = 0.25  # of the VQGAN codes
     config.loss.codebook = 1.0  # codebook term plus a quarter of the commitment term
+    config.loss.continuous_share = 0.5  # of the images skip the VQGAN's quantiser
     config.loss.lmbda = (24.0, 12.0, 6.0, 3.0)  # weight of bpp for every rate point
 
     # Optimisation.

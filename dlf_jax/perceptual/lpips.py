@@ -101,7 +101,7 @@ class LPIPS(nn.Module):
         """Distance of each pair.
 
         Args:
-            image: reference in [-1, 1]; sides of at least 32 pixels.
+            image: reference in [-1, 1]; sides of at least 16 pixels (32 for AlexNet).
             recon: compared image, same range and shape.
 
         Returns:

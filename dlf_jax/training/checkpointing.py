@@ -36,13 +36,21 @@ class Checkpoints:
         if step != self.latest():
             self._manager.save(step, args=ocp.args.StandardSave(state))
 
-    def restore(self, like: TrainState) -> TrainState:
-        """Newest checkpoint, with the structure and placement of `like`.
+    def restore(
+        self, shapes: TrainState, sharding: jax.sharding.Sharding
+    ) -> TrainState:
+        """Newest checkpoint.
+
+        Args:
+          shapes: the state's structure, shapes and types.
+          sharding: where every array is put.
 
         Raises:
           UserError: it was made with other settings.
         """
-        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        shapes = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), shapes
+        )
         try:
             return self._manager.restore(
                 self.latest(), args=ocp.args.StandardRestore(shapes)

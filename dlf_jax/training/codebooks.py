@@ -1,4 +1,4 @@
-"""Keeps codebooks in use: entries nobody picks are moved next to popular ones."""
+"""Keeps codebooks in use: entries nobody picks become vectors of the batch."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,6 @@ import jax.numpy as jnp
 from dlf_jax.typing import Array, Float, Int
 
 _DEAD_SHARE = 0.05  # of the mean usage; below it an entry counts as unused
-_SPREAD = 0.1  # distance of a copy from its original, relative to the entry's size
 
 
 def count_codes(indices: Int[Array, "..."], num_codes: int) -> Float[Array, "K"]:
@@ -21,28 +20,28 @@ def perplexity(usage: Float[Array, "K"]) -> Float[Array, ""]:
 
 
 def revive_unused(
-    key: Array, codebook: Float[Array, "K D"], usage: Float[Array, "K"]
+    key: Array,
+    codebook: Float[Array, "K D"],
+    usage: Float[Array, "K"],
+    vectors: Float[Array, "*S D"],
 ) -> Float[Array, "K D"]:
-    """Replaces unused entries by disturbed copies of entries drawn by their usage.
+    """Replaces unused entries by random vectors of the present batch.
 
-    The copy and its original then share what the original had to represent, and the
-    codebook loss pulls them apart.  Usage below 5 % of the mean counts as none.
+    Usage below 5 % of the mean counts as none.
 
     Args:
       key: PRNG key.
       codebook: entries.
       usage: how often each entry was picked since the last time.
+      vectors: what was quantised in this batch.
 
     Returns:
       The codebook; entries in use are unchanged.
 
-    Reference: splitting, as in Linde, Buzo and Gray, "An Algorithm for Vector
-    Quantizer Design", 1980.
+    Reference: random restarts, Dhariwal et al., "Jukebox: A Generative Model for
+    Music", 2020, section 3.1.
     """
-    pick, disturb = jax.random.split(key)
     unused = usage < _DEAD_SHARE * jnp.mean(usage)
-    donors = jax.random.categorical(pick, jnp.log(usage + 1e-10), shape=usage.shape)
-    copies = codebook[donors]
-    size = jnp.sqrt(jnp.mean(jnp.square(copies), axis=-1, keepdims=True))
-    copies += _SPREAD * size * jax.random.normal(disturb, copies.shape)
-    return jnp.where(unused[:, None], copies, codebook)
+    vectors = vectors.reshape(-1, vectors.shape[-1])
+    drawn = jax.random.choice(key, vectors, (len(codebook),))
+    return jnp.where(unused[:, None], drawn, codebook)

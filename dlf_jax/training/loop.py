@@ -4,6 +4,7 @@ import json
 import math
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from dlf_jax.models.variants import VARIANTS
 from dlf_jax.perceptual.weights import load_lpips_params
 from dlf_jax.training import checkpointing
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
-from dlf_jax.training.stages import STAGES, graft
+from dlf_jax.training.stages import STAGES, graft, trained_codebooks
 from dlf_jax.training.state import TrainState, create_state
 from dlf_jax.training.steps import make_eval_step, make_train_step, mean_metrics
 from dlf_jax.training.tasks import TASKS, LossConfig, Task
@@ -78,33 +79,34 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
     if config.batch_size % sharded.num_devices:
         raise UserError(f"batch_size must be a multiple of {sharded.num_devices}")
 
-    shape = (1, config.crop.size, config.crop.size, 3)
-    init = jax.jit(task.init, out_shardings=replicated)
-    params = init(jax.random.key(config.seed), jnp.zeros(shape))
-    rules = stage.rules_for(tune_semantic=config.tune_semantic)
-    tx = make_optimizer(
-        OptimizerConfig(**config.optimizer), config.steps, params, rules
-    )
-
     # ---- Where to start: resume this run, else earlier stages, else scratch ----------
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints = checkpointing.Checkpoints(workdir)
     resuming = checkpoints.latest() is not None
+    params = _init_params(
+        task, model_config.tile_size, config.seed, replicated, shapes_only=resuming
+    )
     if not resuming:
         for source in filter(None, config.init_from.split(",")):
             donor, donor_step = checkpointing.load_params(Path(source))
             params, report = graft(params, donor)
             _say(f"{source} (step {donor_step}): {report}")
-    state = create_state(
-        jax.device_put(params, replicated),
-        tx,
-        codebooks=stage.codebooks,
+        params = jax.device_put(params, replicated)
+    rules = stage.rules_for(tune_semantic=config.tune_semantic)
+    tx = make_optimizer(
+        OptimizerConfig(**config.optimizer), config.steps, params, rules
+    )
+    create = partial(
+        create_state,
+        tx=tx,
+        codebooks=trained_codebooks(params, stage, rules),
         use_ema=config.ema_decay > 0,
     )
-    state = jax.device_put(state, replicated)
     if resuming:
-        state = checkpoints.restore(state)
+        state = checkpoints.restore(jax.eval_shape(create, params), replicated)
         _say(f"resuming at step {int(state.step)}")
+    else:
+        state = jax.device_put(create(params), replicated)
     checkpointing.write_config(workdir, config.to_dict())
 
     # ---- Data ------------------------------------------------------------------------
@@ -171,6 +173,19 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
                 break
     checkpoints.close()
     return state
+
+
+def _init_params(
+    task: Task, size: int, seed: int, sharding: NamedSharding, *, shapes_only: bool
+) -> Any:
+    """Fresh parameters, or their shapes alone; `size` is the side of a valid image."""
+    args = jax.random.key(seed), jnp.zeros((1, size, size, 3))
+    if shapes_only:
+        return jax.eval_shape(task.init, *args)
+    # Runs once, and optimising hundreds of small random generators takes minutes.
+    options = {"xla_backend_optimization_level": 0}
+    init = jax.jit(task.init, out_shardings=sharding, compiler_options=options)
+    return init(*args)
 
 
 def _shardings() -> tuple[NamedSharding, NamedSharding]:

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import jax
+import platformdirs
 from absl import app, flags, logging
 from ml_collections import config_flags
 
@@ -21,6 +22,9 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]}")
     logging.set_verbosity(logging.WARNING)
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = platformdirs.user_cache_dir("dlf_jax")
+        jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
     print(f"devices: {jax.devices()}", flush=True)
     try:
         train(_CONFIG.value, Path(_WORKDIR.value))

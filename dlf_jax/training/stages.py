@@ -5,6 +5,7 @@ Every stage trains a subtree of the same parameter tree, that of
 and shape alone.
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ class Stage:
       rules: which parameters move, as released: the semantic branch stays as
         pre-trained.
       tune_semantic_rules: the same where the semantic branch is trained as well.
-      codebooks: paths of the codebooks whose unused entries are revived.
+      codebooks: paths of the codebooks whose unused entries are revived, where they
+        are trained.
     """
 
     objective: str
@@ -45,19 +47,49 @@ class Stage:
         return self.tune_semantic_rules if tune_semantic else self.rules
 
 
+VQGAN_CODEBOOK = "vqgan/quantizer/embedding"
+SEMANTIC_CODEBOOK = "tokens/embedding"
+
+_SEMANTIC = "encoder/(patch_embed|semantic)/.*|decoder/semantic/.*|tokens/.*"
+_DETAIL = "(encoder|decoder|analysis|context|synthesis|fusion)/.*"
+
+# Released split (spec §15.1): the semantic branch is frozen, the shift masks of the
+# detail branch are trained and those of the fusion are not (spec §15.5).
+_CODEC: Rules = (
+    (_SEMANTIC, FROZEN),
+    ("fusion/.*_mask", FROZEN),
+    (_DETAIL, TRAINED),
+)
+# Everything is trained but the shift masks: on crops of one window they would learn
+# what belongs into the position terms, and lack it in all other windows.
+_WHOLE_CODEC: Rules = (
+    (".*_mask", FROZEN),
+    (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
+)
 _VQGAN_FROZEN: Rules = (("vqgan/.*", FROZEN),)
 _VQGAN_DECODER_TRAINED: Rules = (
     ("vqgan/(encoder|quant_conv)/.*", FROZEN),
     ("vqgan/(quantizer|post_quant_conv|decoder)/.*", TRAINED),
 )
-VQGAN_CODEBOOK = "vqgan/quantizer/embedding"
+_VQGAN_ALONE: Rules = (("vqgan/.*", TRAINED),)
+_TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
 
 STAGES: Mapping[str, Stage] = {
-    "vqgan": Stage(
-        objective="autoencode",
-        rules=(("vqgan/.*", TRAINED),),
-        tune_semantic_rules=(("vqgan/.*", TRAINED),),
-        codebooks=(VQGAN_CODEBOOK,),
+    "vqgan": Stage("autoencode", _VQGAN_ALONE, _VQGAN_ALONE, (VQGAN_CODEBOOK,)),
+    "tokenizer": Stage(
+        "tokenize", _TOKENIZER_ALONE, _TOKENIZER_ALONE, (SEMANTIC_CODEBOOK,)
+    ),
+    "align": Stage(
+        "align",
+        _VQGAN_FROZEN + _CODEC,
+        _VQGAN_FROZEN + _WHOLE_CODEC,
+        (SEMANTIC_CODEBOOK,),
+    ),
+    "pixel": Stage(
+        "reconstruct",
+        _VQGAN_DECODER_TRAINED + _CODEC,
+        _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
+        (SEMANTIC_CODEBOOK,),
     ),
 }
 
@@ -96,16 +128,22 @@ def match_rules(tree: Any, rules: Rules) -> Any:
     return flax.traverse_util.unflatten_dict(labels, sep="/")
 
 
+def trained_codebooks(params: Any, stage: Stage, rules: Rules) -> tuple[str, ...]:
+    """The codebooks of `stage` that `rules` train; the others must not be touched."""
+    labels = path_names(match_rules(params, rules))
+    return tuple(path for path in stage.codebooks if labels[path] == TRAINED)
+
+
 @dataclasses.dataclass(frozen=True)
 class GraftReport:
-    """What `graft` did: number of leaves taken over, and the groups that were not."""
+    """Number of arrays that `graft` took over, and of others, by group."""
 
     taken: int
-    fresh: tuple[str, ...]
+    fresh: Mapping[str, int]
 
     def __str__(self) -> str:
-        fresh = ", ".join(self.fresh) or "nothing"
-        return f"took over {self.taken} arrays; fresh: {fresh}"
+        fresh = ", ".join(f"{count} of {name}" for name, count in self.fresh.items())
+        return f"took over {self.taken} arrays; left alone: {fresh or 'none'}"
 
 
 def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
@@ -116,7 +154,7 @@ def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
       donor: parameters of an earlier stage.
 
     Returns:
-      The combined tree, and a report naming groups by their first two path parts.
+      The combined tree, and a report with groups named by the first part of the path.
 
     Raises:
       UserError: nothing fits.
@@ -126,7 +164,7 @@ def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
     if not fits:
         raise UserError("the checkpoint to start from has no parameter of this stage")
     merged = {p: theirs[p] if p in fits else ours[p] for p in ours}
-    fresh = sorted({"/".join(p.split("/")[:2]) for p in ours if p not in fits})
+    fresh = collections.Counter(p.split("/")[0] for p in ours if p not in fits)
     merged = flax.traverse_util.unflatten_dict(merged, sep="/")
     merged = jax.tree.map(lambda x, like: x.astype(like.dtype), merged, params)
-    return merged, GraftReport(len(fits), tuple(fresh))
+    return merged, GraftReport(len(fits), dict(sorted(fresh.items())))

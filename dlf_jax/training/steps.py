@@ -1,6 +1,6 @@
 """The train step and the validation step: pure functions, jitted by the loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dlf_jax.nn.vector_quantizer import VQOutput
 from dlf_jax.training.codebooks import count_codes, perplexity, revive_unused
 from dlf_jax.training.stages import path_names
 from dlf_jax.training.state import TrainState
@@ -39,7 +40,8 @@ def make_train_step(
       tx: the optimiser.
       seed: of the random numbers; those of a step depend on it and on the step alone.
       ema_decay: decay of the moving average of the parameters, which warms up from 0.
-      revive_every: steps between revivals of unused codebook entries.
+      revive_every: steps between revivals of unused codebook entries, which also
+        happen after the first step.
 
     Returns:
       (state, constants, batch uint8 [B H W 3]) -> (state, metrics).
@@ -62,12 +64,13 @@ def make_train_step(
         step = state.step + 1
 
         usage = {}
-        for path, codes in outcome.codes.items():
-            usage[path] = state.usage[path] + count_codes(codes, len(state.usage[path]))
+        for path, counts in state.usage.items():
+            usage[path] = counts + count_codes(outcome.codes[path].indices, len(counts))
         metrics = {"loss": loss, **outcome.metrics}
         for path, counts in usage.items():
             metrics[f"codes/{path.split('/')[0]}"] = perplexity(counts)
-        params, usage = _revive(revive_key, params, usage, due=step % revive_every == 0)
+        due = (step == 1) | (step % revive_every == 0)
+        params, usage = _revive(revive_key, params, usage, outcome.codes, due)
 
         ema = state.ema
         if ema is not None:
@@ -78,12 +81,14 @@ def make_train_step(
     return train_step
 
 
-def _revive(key: Array, params: Any, usage: Any, *, due: Array) -> tuple[Any, Any]:
+def _revive(
+    key: Array, params: Any, usage: Any, codes: Mapping[str, VQOutput], due: Array
+) -> tuple[Any, Any]:
     """Revives unused codebook entries, and starts counting anew, where `due`."""
     leaves = path_names(params)
     keys = jax.random.split(key, max(len(usage), 1))
     for key, (path, counts) in zip(keys, usage.items(), strict=False):
-        revived = revive_unused(key, leaves[path], counts)
+        revived = revive_unused(key, leaves[path], counts, codes[path].inputs)
         leaves[path] = jnp.where(due, revived, leaves[path])
     usage = {path: jnp.where(due, 0.0, counts) for path, counts in usage.items()}
     return flax.traverse_util.unflatten_dict(leaves, sep="/"), usage
