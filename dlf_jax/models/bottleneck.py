@@ -1,5 +1,6 @@
 """Transforms between detail features and the coded latent (spec §9.2)."""
 
+import jax.numpy as jnp
 from flax import linen as nn
 
 from dlf_jax.models.config import DLFConfig
@@ -12,18 +13,24 @@ class RateTransform(nn.Module):
 
     Attributes:
       features: widths of the four blocks.
-      num_rates: rate points; each has its own gain.
+      initial_gains: where the gain of each rate point starts.
     """
 
     features: tuple[int, int, int, int]
-    num_rates: int
+    initial_gains: tuple[float, ...]
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "B h w C"], rate: Int[Array, "B"]
     ) -> Float[Array, "B h w D"]:
         width = self.features[1]
-        gain = self.param("gain", nn.initializers.ones, (self.num_rates, width))
+        gain = self.param(
+            "gain",
+            lambda _, shape: jnp.broadcast_to(
+                jnp.asarray(self.initial_gains)[:, None], shape
+            ),
+            (len(self.initial_gains), width),
+        )
         for i, features in enumerate(self.features):
             if i == 2:
                 x = x * gain[rate][:, None, None, :]
@@ -31,13 +38,25 @@ class RateTransform(nn.Module):
         return x
 
 
+def _analysis_gains(num_rates: int) -> tuple[float, ...]:
+    """1 for a single rate, as released; else a ladder from 8 to 24.
+
+    Fresh weights give a latent that varies by a tenth of a quantisation step.  Every
+    symbol of it would be zero, and the rate term would keep it so.
+    """
+    if num_rates == 1:
+        return (1.0,)
+    return tuple(8.0 * 3.0 ** (i / (num_rates - 1)) for i in range(num_rates))
+
+
 def analysis_transform(config: DLFConfig) -> RateTransform:
     """Detail features (F channels) to the coded latent (N channels)."""
     f, n = config.detail_width, config.latent_channels
-    return RateTransform((f, f, f, n), config.num_rates)
+    return RateTransform((f, f, f, n), _analysis_gains(config.num_rates))
 
 
 def synthesis_transform(config: DLFConfig) -> RateTransform:
     """Decoded latent (N channels) to detail features (F channels)."""
     f = config.detail_width
-    return RateTransform((f, f, f, f), config.num_rates)
+    gains = tuple(1.0 / gain for gain in _analysis_gains(config.num_rates))
+    return RateTransform((f, f, f, f), gains)
