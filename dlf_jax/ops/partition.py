@@ -35,7 +35,7 @@ def part_masks(height: int, width: int, channels: int) -> np.ndarray:
     return GROUP_OF_CLASS[:, classes][..., None] == group
 
 
-def fold(x: Array) -> Array:
+def fold(x: Array | np.ndarray) -> Array | np.ndarray:
     """Sums the four channel groups: (..., C) to (..., C/4).
 
     Of a masked part exactly one group is non-zero at each cell, so nothing is lost.
@@ -43,7 +43,7 @@ def fold(x: Array) -> Array:
     return x.reshape(*x.shape[:-1], 4, x.shape[-1] // 4).sum(-2)
 
 
-def unfold(x: Array, mask: Array) -> Array:
+def unfold(x: Array | np.ndarray, mask: np.ndarray) -> Array | np.ndarray:
     """Inverse of `fold` for the part with this mask: (..., C/4) to (..., C)."""
     xp = np if isinstance(x, np.ndarray) else jnp
     return xp.concatenate([x] * 4, axis=-1) * mask

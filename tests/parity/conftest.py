@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -50,7 +51,7 @@ class TinyCodec:
             image = file["B" if case == "T" else case].astype(np.float32) / 255 * 2 - 1
         if case == "T":
             image = np.concatenate(np.split(image, 2, axis=2))
-        return jax.numpy.asarray(image)
+        return jnp.asarray(image)
 
     def golden(self, name: str) -> dict[str, np.ndarray]:
         """Arrays of one file."""
@@ -88,7 +89,8 @@ def tiny(parity: Path) -> TinyCodec:
     )
     with np.load(folder / "params.npz") as file:
         state = dict(file)
-    return TinyCodec(folder, config, state, from_official(state, config))
+    params = jax.tree.map(jnp.asarray, from_official(state, config))
+    return TinyCodec(folder, config, state, params)
 
 
 @pytest.fixture(autouse=True)

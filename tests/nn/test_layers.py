@@ -1,0 +1,85 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from dlf_jax.nn.layers import (
+    GroupNorm,
+    LayerNorm,
+    conv,
+    dense,
+    depthwise_conv,
+    gelu,
+)
+
+
+class Apply(nn.Module):
+    """One of the functions that create a layer, as a module."""
+
+    layer: object
+
+    @nn.compact
+    def __call__(self, x):
+        return self.layer(x)
+
+
+def test_gelu_is_exact():
+    x = np.linspace(-4, 4, 33)
+    expected = [0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in x]
+    np.testing.assert_allclose(gelu(jnp.asarray(x)), expected, atol=1e-6)
+
+
+def test_layer_norm_of_a_small_variance_far_from_zero():
+    # A variance of 1e-6 on a mean of 100 drowns in rounding as E[x²] − E[x]².
+    x = 100 + np.array([[-1e-3, 1e-3, -1e-3, 1e-3]])
+    x = x.astype(np.float32)
+    module = LayerNorm()
+    out = module.apply(module.init(jax.random.key(0), x), x)
+    exact = x.astype(np.float64)
+    exact -= exact.mean()
+    expected = exact / np.sqrt(np.mean(exact**2) + 1e-5)
+    np.testing.assert_allclose(out, expected, rtol=1e-2)
+
+
+def test_group_norm_takes_consecutive_channels_and_all_pixels():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 3, 4, 6)).astype(np.float32)
+    module = GroupNorm(3)
+    out = module.apply(module.init(jax.random.key(0), x), x)
+    groups = x.reshape(2, 12, 3, 2)
+    mean = groups.mean((1, 3), keepdims=True)
+    variance = groups.var((1, 3), keepdims=True)
+    expected = (groups - mean) / np.sqrt(variance + 1e-6)
+    np.testing.assert_allclose(out, expected.reshape(x.shape), rtol=1e-4, atol=1e-5)
+
+
+def test_layers_start_uniform_within_the_inverse_root_of_their_fan_in():
+    x = jnp.zeros((1, 8, 8, 16))
+    for layer, fan_in in (
+        (lambda x: dense(x, 64, "layer"), 16),
+        (lambda x: conv(x, 64, "layer"), 9 * 16),
+        (lambda x: depthwise_conv(x, "layer", 5), 25),
+    ):
+        params = Apply(layer).init(jax.random.key(0), x)["params"]["layer"]
+        for values in params.values():
+            largest = float(jnp.abs(values).max())
+            assert 0.8 * fan_in**-0.5 < largest <= fan_in**-0.5
+
+
+def test_convolutions_keep_the_size_and_pad_with_zeros():
+    x = jnp.ones((1, 5, 6, 2))
+    for layer, size in (
+        (lambda x: conv(x, 2, "layer"), 3),
+        (lambda x: depthwise_conv(x, "layer", 5), 5),
+    ):
+        module = Apply(layer)
+        shapes = jax.eval_shape(module.init, jax.random.key(0), x)
+        ones = jax.tree.map(lambda s: jnp.ones(s.shape), shapes)
+        inputs = ones["params"]["layer"]["kernel"].shape[2]
+        out = module.apply(ones, x)
+        assert out.shape == x.shape
+        half = size // 2
+        assert out[0, 0, 0, 0] == (half + 1) ** 2 * inputs + 1
+        assert out[0, 2, 3, 0] == size**2 * inputs + 1
