@@ -7,7 +7,7 @@ a row (so that a library can code a whole row at once), and after all rows the r
 values of the escaped symbols follow in that same order.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int
@@ -15,6 +15,7 @@ from jaxtyping import Int
 MAX_SYMBOL = 30000
 
 
+@runtime_checkable
 class SymbolEncoder(Protocol):
     """Turns integers into bytes."""
 
@@ -33,6 +34,7 @@ class SymbolEncoder(Protocol):
         """Returns the stream; trailing zero bytes carry nothing and are left out."""
 
 
+@runtime_checkable
 class SymbolDecoder(Protocol):
     """Inverse of `SymbolEncoder`.
 

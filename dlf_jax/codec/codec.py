@@ -1,0 +1,170 @@
+"""Images to files and back with a loaded model."""
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from dlf_jax.checkpoints.store import LoadedModel
+from dlf_jax.codec import spec
+from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.codec.latent_coding import decode_latent, encode_latent
+from dlf_jax.codec.network import CompiledNetwork
+from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
+from dlf_jax.errors import UserError
+from dlf_jax.models.config import DLFConfig
+
+Image = UInt8[np.ndarray, "H W 3"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Code:
+    """All that a file says about the content of an image.
+
+    Attributes:
+      tokens: semantic code indices, tiles in reading order.
+      symbols: detail symbols of the four parts, in the order of the file.
+      y_hat: the detail latent that they stand for.
+    """
+
+    tokens: Int[np.ndarray, "T K"]
+    symbols: Int[np.ndarray, "4 M"]
+    y_hat: Float[np.ndarray, "1 h w N"]
+
+
+class Codec:
+    """Compresses and decompresses 8-bit RGB images of any size.
+
+    Args:
+      model: as returned by `dlf_jax.checkpoints.store.load_model`.
+    """
+
+    def __init__(self, model: LoadedModel):
+        self.model = model
+        self._network = CompiledNetwork(model)
+
+    @property
+    def model_id(self) -> bytes:
+        """What files carry to name this model."""
+        return self.model.fingerprint[: spec.MODEL_ID_BYTES]
+
+    @property
+    def num_rates(self) -> int:
+        """Rate indices run from 0, the smallest files, to ``num_rates - 1``."""
+        return self.model.config.num_rates
+
+    @property
+    def default_rate(self) -> int:
+        """The middle of the rates."""
+        return self.num_rates // 2
+
+    def compress(
+        self, images: np.ndarray | list[np.ndarray], rate: int | None = None
+    ) -> bytes | list[bytes]:
+        """Files of images.
+
+        Args:
+          images: one image, uint8 (H, W, 3), or a list of them, of any sizes.  Each
+            gives the same bytes alone as in a list.
+          rate: rate index; `default_rate` if None.
+
+        Returns:
+          The bytes of one file, or a list of them.
+
+        Raises:
+          UserError: an image or the rate index is not of the kind described.
+        """
+        if isinstance(images, list):
+            return [self.compress(image, rate) for image in images]
+        _check_image(images)
+        return self.encode(images, self.default_rate if rate is None else rate)[0]
+
+    def decompress(self, data: bytes | list[bytes]) -> Image | list[Image]:
+        """Images of files; the inverse of `compress` up to its loss.
+
+        Raises:
+          UserError: a file is damaged or was written with another model.
+        """
+        if isinstance(data, list):
+            return [self.decompress(one) for one in data]
+        header, code = self.decode(data)
+        image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
+        return image[: header.height, : header.width]
+
+    def encode(self, image: Image, rate: int) -> tuple[bytes, Code]:
+        """The file of one image, and what a decoder will find in it."""
+        if not 0 <= rate < self.num_rates:
+            raise UserError(
+                f"rate {rate} is not one of 0 to {self.num_rates - 1}, "
+                f"the rates of {self.model.name}"
+            )
+        height, width, _ = image.shape
+        header = Header(self.model_id, rate, width, height)
+        layout = _Layout(self.model.config, height, width)
+        below, right = layout.height - height, layout.width - width
+        image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
+        tokens, y = self._network.analyze(image, rate)
+        encoder = RangeSymbolEncoder()
+        encoder.encode_uniform(np.ravel(tokens), self.model.config.codebook_size)
+        context = self._network.context(rate, layout.grid)
+        symbols, y_hat = encode_latent(y, context, encoder)
+        payload = encoder.finish().ljust(layout.min_payload, b"\0")
+        return pack(header, payload), Code(tokens, symbols, y_hat)
+
+    def decode(self, data: bytes) -> tuple[Header, Code]:
+        """What is in a file, before it becomes an image."""
+        header, payload = unpack(data)
+        if header.model_id != self.model_id:
+            raise UserError(
+                f"the file was written with model {header.model_id.hex()}, not with "
+                f"{self.model.name} ({self.model_id.hex()}): see `dlf models`"
+            )
+        if header.rate >= self.num_rates:
+            raise UserError(f"the file is damaged: there is no rate {header.rate}")
+        layout = _Layout(self.model.config, header.height, header.width)
+        if len(payload) < layout.min_payload:
+            raise UserError("the file is damaged: it is too short for its image")
+        decoder = RangeSymbolDecoder(payload)
+        tokens = decoder.decode_uniform(
+            math.prod(layout.tokens), self.model.config.codebook_size
+        )
+        context = self._network.context(header.rate, layout.grid)
+        symbols, y_hat = decode_latent(context, decoder)
+        return header, Code(tokens.reshape(layout.tokens), symbols, y_hat)
+
+
+class _Layout:
+    """What follows from the size of an image.
+
+    Attributes:
+      height, width: of the padded image.
+      grid: (height, width) of the detail latent.
+      tokens: shape of the semantic code, (tiles, tokens of a tile).
+      min_payload: whole bytes of the tokens' information.  No payload is shorter, so
+        that short files cannot claim large images; an encoder that gets by with less,
+        by luck, appends zeros.
+    """
+
+    def __init__(self, config: DLFConfig, height: int, width: int):
+        tile = config.tile_size
+        down, across = -(-height // tile), -(-width // tile)
+        self.height, self.width = down * tile, across * tile
+        if not 0 < self.height * self.width <= spec.MAX_PIXELS:
+            raise UserError(
+                f"the image has {width} x {height} pixels; the limit is "
+                f"{spec.MAX_PIXELS}, padding to multiples of {tile} included"
+            )
+        stride = config.detail_stride
+        self.grid = self.height // stride, self.width // stride
+        self.tokens = down * across, config.num_tokens
+        token_bits = config.codebook_size.bit_length() - 1
+        self.min_payload = math.prod(self.tokens) * token_bits // 8
+
+
+def _check_image(image: np.ndarray) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UserError(
+            "images are uint8 arrays of shape (height, width, 3), not "
+            f"{image.dtype} {image.shape}"
+        )

@@ -1,0 +1,149 @@
+"""Images survive the whole line; both sides agree exactly; damage is a UserError."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dlf_jax.checkpoints.store import load_model
+from dlf_jax.codec import spec
+from dlf_jax.codec.codec import Codec
+from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.errors import UserError
+from tests.codec.tiny import TINY, make_model, random_image
+
+SMALL = random_image(10, 15)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (129, 127), (256, 256)])
+def test_decoder_finds_what_the_encoder_wrote(tiny_codec, size):
+    image = random_image(*size)
+    for rate in range(tiny_codec.num_rates):
+        data, code = tiny_codec.encode(image, rate)
+        header, found = tiny_codec.decode(data)
+        assert (header.rate, header.height, header.width) == (rate, *size)
+        np.testing.assert_array_equal(found.tokens, code.tokens)
+        np.testing.assert_array_equal(found.symbols, code.symbols)
+        np.testing.assert_array_equal(found.y_hat, code.y_hat)
+        assert np.abs(code.symbols).max() > 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (10, 15), (129, 127)])
+def test_images_keep_their_size(tiny_codec, size):
+    image = random_image(*size)
+    recon = tiny_codec.decompress(tiny_codec.compress(image))
+    assert recon.shape == image.shape
+    assert recon.dtype == np.uint8
+
+
+def test_pictures_follow_their_symbols(tiny_codec):
+    data = [tiny_codec.compress(random_image(16, 16, seed)) for seed in range(2)]
+    first, second = tiny_codec.decompress(data)
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, tiny_codec.decompress(data[0]))
+
+
+def test_a_list_gives_the_same_bytes_as_its_images(tiny_codec):
+    images = [SMALL, random_image(10, 15, 1), random_image(1, 1)]
+    files = tiny_codec.compress(images, 1)
+    assert files == [tiny_codec.compress(image, 1) for image in images]
+    assert [recon.shape for recon in tiny_codec.decompress(files)] == [
+        image.shape for image in images
+    ]
+
+
+def test_padding_is_not_seen_by_the_encoder_as_content(tiny_codec):
+    """An image and the same one extended by its own edge have the same symbols."""
+    extended = np.pad(SMALL, ((0, 6), (0, 1), (0, 0)), mode="edge")
+    _, code = tiny_codec.encode(SMALL, 0)
+    _, wanted = tiny_codec.encode(extended, 0)
+    np.testing.assert_array_equal(code.tokens, wanted.tokens)
+    np.testing.assert_array_equal(code.symbols, wanted.symbols)
+
+
+def test_another_process_decodes_the_same(tiny_codec, tiny_model, tmp_path):
+    data, code = tiny_codec.encode(SMALL, 1)
+    (tmp_path / "file").write_bytes(data)
+    program = (
+        "import sys; from pathlib import Path; import numpy as np;"
+        "from dlf_jax.checkpoints.store import load_model;"
+        "from dlf_jax.codec.codec import Codec;"
+        "codec = Codec(load_model(sys.argv[1])); data = Path(sys.argv[2]).read_bytes();"
+        "np.savez(sys.argv[3], symbols=codec.decode(data)[1].symbols,"
+        "         image=codec.decompress(data))"
+    )
+    arguments = [tiny_model, tmp_path / "file", tmp_path / "out.npz"]
+    subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=True)
+    found = np.load(tmp_path / "out.npz")
+    np.testing.assert_array_equal(found["symbols"], code.symbols)
+    np.testing.assert_array_equal(found["image"], tiny_codec.decompress(data))
+
+
+def test_every_truncation_and_change_is_refused(tiny_codec):
+    data = tiny_codec.compress(random_image(1, 1))
+    for length in range(len(data)):
+        with pytest.raises(UserError):
+            tiny_codec.decode(data[:length])
+    for place in range(len(data)):
+        for flip in (0x01, 0x80, 0xFF):
+            broken = bytearray(data)
+            broken[place] ^= flip
+            with pytest.raises(UserError):
+                tiny_codec.decode(bytes(broken))
+
+
+def test_any_payload_behind_a_valid_checksum_decodes_or_is_refused(tiny_codec):
+    header, payload = unpack(tiny_codec.compress(SMALL))
+    rng = np.random.default_rng(0)
+    refused = 0
+    for trial in range(300):
+        broken = np.frombuffer(payload, np.uint8).copy()
+        broken[rng.integers(len(broken), size=1 + trial % 4)] = rng.integers(256)
+        data = pack(header, broken[: rng.integers(1, len(broken) + 1)].tobytes())
+        try:
+            _, code = tiny_codec.decode(data)
+            assert np.isfinite(code.y_hat).all()
+        except UserError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert 0 < refused < 300
+
+
+def test_short_files_cannot_claim_large_images(tiny_codec):
+    data = pack(Header(tiny_codec.model_id, 0, 9_984, 9_984), bytes(1000))
+    with pytest.raises(UserError, match="too short"):
+        tiny_codec.decompress(data)
+    data = pack(Header(tiny_codec.model_id, 0, spec.MAX_PIXELS, 1), bytes(1000))
+    with pytest.raises(UserError, match="limit"):
+        tiny_codec.decompress(data)
+
+
+def test_tokens_are_at_least_their_whole_bits(tiny_codec):
+    _, payload = unpack(tiny_codec.compress(random_image(1, 1)))
+    assert len(payload) >= TINY.num_tokens * 5 // 8
+
+
+def test_files_of_other_models_and_rates_are_refused(tiny_codec, tmp_path):
+    data = tiny_codec.compress(SMALL)
+    make_model(tmp_path, seed=1, name="other")
+    other = Codec(load_model(tmp_path))
+    assert other.model_id != tiny_codec.model_id
+    with pytest.raises(UserError, match="written with model .* not with other"):
+        other.decompress(data)
+    header, payload = unpack(data)
+    for rate in (2, 200):
+        wrong = Header(header.model_id, rate, header.width, header.height)
+        with pytest.raises(UserError, match=f"no rate {rate}"):
+            tiny_codec.decompress(pack(wrong, payload))
+
+
+def test_arrays_that_are_no_images_are_refused(tiny_codec):
+    for array in (SMALL[..., 0], np.zeros((2, 2, 3)), np.zeros((2, 2, 4), np.uint8)):
+        with pytest.raises(UserError, match="uint8 arrays"):
+            tiny_codec.compress(array)
+    with pytest.raises(UserError, match="0 x 0 pixels"):
+        tiny_codec.compress(np.zeros((0, 0, 3), np.uint8))
+    for rate in (-1, 2):
+        with pytest.raises(UserError, match="not one of 0 to 1"):
+            tiny_codec.compress(SMALL, rate)

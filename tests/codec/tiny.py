@@ -1,0 +1,72 @@
+"""A tiny codec with random weights: it compresses nothing, but every step is real."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlf_jax.checkpoints.store import save_model
+from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
+from dlf_jax.models.dlf import DLF
+
+TINY = DLFConfig(
+    encoder=TrunkConfig(width=16, num_layers=1, num_heads=2),
+    decoder=TrunkConfig(width=16, num_layers=1, num_heads=2),
+    encoder_interactions=(0,),
+    decoder_interactions=(0,),
+    num_interaction_blocks=1,
+    patch_size=4,
+    grid=4,
+    window=2,
+    head_width=8,
+    num_tokens=3,
+    codebook_size=50,
+    token_width=4,
+    detail_width=16,
+    latent_channels=8,
+    num_rates=2,
+    fusion_width=16,
+    vqgan=VQGANConfig(
+        channels=8,
+        multipliers=(1, 1, 1),
+        num_res_blocks=1,
+        attention_levels=(),
+        mid_attention=False,
+        z_channels=8,
+        embed_dim=8,
+        num_codes=16,
+        norm_groups=2,
+    ),
+)
+
+
+def make_model(directory: Path, seed: int = 0, name: str = "tiny") -> None:
+    """Writes a model directory with random weights."""
+
+    def everything(module, image, rate):
+        return module.reconstruct(module(image, rate).latent)
+
+    image, rate = jnp.zeros((1, TINY.tile_size, TINY.tile_size, 3)), jnp.zeros(1, int)
+    shapes = jax.eval_shape(
+        lambda key: DLF(TINY).init(key, image, rate, method=everything),
+        jax.random.key(0),
+    )["params"]
+    rng = np.random.default_rng(seed)
+
+    def fill(path, leaf):
+        noise = rng.normal(size=leaf.shape)
+        if leaf.ndim > 1:
+            return noise / np.prod(leaf.shape[:-1]) ** 0.5
+        return 0.1 * noise + (path[-1].key == "scale")
+
+    params = jax.tree_util.tree_map_with_path(fill, shapes)
+    save_model(directory, name=name, config=TINY, params=params, dtype=np.float32)
+
+
+def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Smooth colours with noise."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 200, (height // 8 + 1, width // 8 + 1, 3))
+    image = np.kron(coarse, np.ones((8, 8, 1)))[:height, :width]
+    return (image + rng.integers(0, 56, image.shape)).astype(np.uint8)
