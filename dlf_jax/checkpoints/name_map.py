@@ -1,7 +1,9 @@
 """Official state dicts to our parameter trees and back, one to one (spec §19)."""
 
 import dataclasses
+import functools
 import re
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -110,7 +112,8 @@ def convert(
     return traverse_util.unflatten_dict(params, sep="/")
 
 
-def name_map(config: DLFConfig) -> dict[str, Entry]:
+@functools.cache
+def name_map(config: DLFConfig) -> Mapping[str, Entry]:
     """Official name -> entry, for every parameter of the codec, computing none."""
 
     def touch_everything(model, image, rate):
@@ -126,7 +129,8 @@ def name_map(config: DLFConfig) -> dict[str, Entry]:
         jnp.zeros(1, jnp.int32),
     )
     flat = traverse_util.flatten_dict(variables["params"], sep="/")
-    return match_names(NETWORK, {path: value.shape for path, value in flat.items()})
+    shapes = {path: value.shape for path, value in flat.items()}
+    return types.MappingProxyType(match_names(NETWORK, shapes))
 
 
 def from_official(state: Mapping[str, np.ndarray], config: DLFConfig) -> dict[str, Any]:
