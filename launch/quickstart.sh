@@ -17,12 +17,11 @@ make_environment "$venv"
 photo=launch/assets/coffee.png
 out=runs/quickstart
 mkdir -p "$out"
-rm -f "$out/coffee.dlf" "$out/coffee.png" "$out/side_by_side.png"
 
 echo "== compress"
-"$venv/bin/dlf" compress "$photo" -o "$out/coffee.dlf" --metrics
+"$venv/bin/dlf" compress "$photo" -o "$out/coffee.dlf" --metrics --force
 echo "== decompress, in a new process, from the file alone"
-"$venv/bin/dlf" decompress "$out/coffee.dlf" -o "$out/coffee.png"
+"$venv/bin/dlf" decompress "$out/coffee.dlf" -o "$out/coffee.png" --force
 echo "== compare"
 "$venv/bin/python" launch/side_by_side.py \
   "$photo" "$out/coffee.dlf" "$out/coffee.png" "$out/side_by_side.png"
