@@ -17,8 +17,8 @@ def test_an_adaptor_only_where_the_width_changes():
     assert zeros_of(DepthConvBlock(12), x)["adaptor"]["kernel"].shape == (8, 12)
 
 
-def test_both_parts_are_residuals():
-    x = jax.random.normal(jax.random.key(0), (1, 4, 5, 8))
+def test_both_parts_are_residuals(normal):
+    x = normal(1, 4, 5, 8)
     module = DepthConvBlock(8)
     out = module.apply({"params": zeros_of(module, x)}, x)
     np.testing.assert_array_equal(out, x)

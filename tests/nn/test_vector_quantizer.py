@@ -12,12 +12,12 @@ def quantizer(request):
 
 
 @pytest.fixture
-def inputs():
-    return jax.random.normal(jax.random.key(1), (2, 5, 4))
+def inputs(normal):
+    return normal(2, 5, 4)
 
 
 def test_returns_the_nearest_codes(quantizer, inputs):
-    variables = quantizer.init(jax.random.key(0), inputs)
+    variables = jax.jit(quantizer.init)(jax.random.key(0), inputs)
     codebook, x = np.asarray(variables["params"]["embedding"]), np.asarray(inputs)
     if quantizer.normalize:
         codebook = codebook / np.linalg.norm(codebook, axis=-1, keepdims=True)
@@ -36,7 +36,7 @@ def test_returns_the_nearest_codes(quantizer, inputs):
 
 
 def test_each_loss_moves_one_side(quantizer, inputs):
-    variables = quantizer.init(jax.random.key(0), inputs)
+    variables = jax.jit(quantizer.init)(jax.random.key(0), inputs)
 
     def gradients(name):
         def loss(variables, x):
@@ -51,11 +51,11 @@ def test_each_loss_moves_one_side(quantizer, inputs):
     assert gradients("commitment_loss") == (False, True)
 
 
-def test_gradient_goes_straight_through():
+def test_gradient_goes_straight_through(normal):
     quantizer = VectorQuantizer(16, 4)
-    x = jax.random.normal(jax.random.key(1), (2, 5, 4))
-    variables = quantizer.init(jax.random.key(0), x)
-    weights = jax.random.normal(jax.random.key(2), x.shape)
+    x = normal(2, 5, 4)
+    variables = jax.jit(quantizer.init)(jax.random.key(0), x)
+    weights = normal(*x.shape)
 
     def loss(x):
         return jnp.sum(weights * quantizer.apply(variables, x).quantized)

@@ -1,0 +1,61 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlf_jax.models.titok import SemanticDecoder, SemanticEncoder, legacy_token_reshape
+
+
+def test_tokens_are_reinterpreted_not_transposed():
+    # Two items of two tokens of width 3.
+    tokens = jnp.arange(12.0).reshape(2, 2, 3)
+    np.testing.assert_array_equal(
+        legacy_token_reshape(tokens)[0], [[0, 1], [2, 3], [4, 5]]
+    )
+    np.testing.assert_array_equal(
+        legacy_token_reshape(tokens)[1], [[6, 7], [8, 9], [10, 11]]
+    )
+
+
+def test_sequence_is_class_cells_tokens(config, variables):
+    module = SemanticEncoder(config)
+    params = {"params": variables["params"]["encoder"]["semantic"]}
+    cells = jnp.ones((2, 16, config.encoder.width))
+    changed = cells.at[0, 5, 0].add(1.0)
+
+    @jax.jit
+    def embed(cells):
+        return module.apply(params, cells, method="embed")
+
+    difference = jnp.abs(embed(changed) - embed(cells)).sum(-1)
+    assert difference.shape == (2, 1 + 16 + config.num_tokens)
+    np.testing.assert_array_equal(np.argwhere(difference), [[0, 6]])
+
+
+def test_decoder_sees_codes_in_its_last_tokens_only(config, variables):
+    module = SemanticDecoder(config)
+    params = {"params": variables["params"]["decoder"]["semantic"]}
+    codes = jnp.zeros((2, config.num_tokens, config.token_width))
+    changed = codes.at[1, 2, 0].add(1.0)
+
+    @jax.jit
+    def embed(codes):
+        return module.apply(params, codes, method="embed")
+
+    difference = jnp.abs(embed(changed) - embed(codes)).sum(-1)
+    np.testing.assert_array_equal(np.argwhere(difference), [[1, 1 + 16 + 2]])
+
+
+def test_encoder_reads_tokens_and_decoder_reads_cells(config, variables):
+    for module, name, shape in (
+        (SemanticEncoder(config), "encoder", (config.num_tokens, config.token_width)),
+        (SemanticDecoder(config), "decoder", (16, config.decoder.width)),
+    ):
+        params = {"params": variables["params"][name]["semantic"]}
+        width = getattr(config, name).width
+        seq = jnp.ones((2, 1 + 16 + config.num_tokens, width))
+        out = jax.eval_shape(
+            functools.partial(module.apply, method="readout"), params, seq
+        )
+        assert out.shape == (2, *shape)

@@ -1,0 +1,121 @@
+"""Numbers of parameters of the published sizes, without computing any."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import traverse_util
+
+from dlf_jax.models.dlf import DLF
+from dlf_jax.models.variants import VARIANTS
+
+# Part -> beginnings of its parameter paths, and its size in spec §18.
+SIZES_OF_DLF_L = {
+    "encoder trunk": (("encoder/semantic/trunk/block_",), 302_309_376),
+    "encoder embeddings, norms and readout": (
+        (
+            "encoder/patch_embed/",
+            "encoder/semantic/conv_out/",
+            "encoder/semantic/trunk/class_embedding",
+            "encoder/semantic/trunk/positions",
+            "encoder/semantic/trunk/token_positions",
+            "encoder/semantic/trunk/norm",
+        ),
+        1_100_812,
+    ),
+    "encoder detail_embed": (("encoder/detail_embed/",), 787_200),
+    "encoder detail_in": (("encoder/detail_in/",), 28_539_841),
+    "encoder stages": (("encoder/stage_",), 94_028_800 + 95_026_885),
+    "encoder detail_out": (
+        (
+            "encoder/detail_out/",
+            "encoder/downsample/",
+            "encoder/norm_out/",
+            "encoder/project_out/",
+        ),
+        17_189_825,
+    ),
+    "latent tokens": (("encoder/semantic/latent_tokens",), 32_768),
+    "semantic codebook": (("tokens/",), 49_152),
+    "transforms": (("analysis/", "synthesis/"), 32_760_448),
+    "context": (("context/",), 1_221_760),
+    "decoder trunk": (("decoder/semantic/trunk/block_",), 302_309_376),
+    "decoder embeddings and norms": (
+        (
+            "decoder/semantic/mask_token",
+            "decoder/semantic/token_embed/",
+            "decoder/semantic/trunk/class_embedding",
+            "decoder/semantic/trunk/positions",
+            "decoder/semantic/trunk/token_positions",
+            "decoder/semantic/trunk/norm",
+        ),
+        315_392,
+    ),
+    "decoder upsample and detail_in": (
+        ("decoder/upsample/", "decoder/detail_in/"),
+        30_902_209,
+    ),
+    "decoder stages": (("decoder/stage_",), 94_028_800 + 95_026_885),
+    "fusion": (("fusion/",), 98_460_739),
+    "vqgan encoder": (("vqgan/encoder/",), 29_298_176),
+    "vqgan quant_conv": (("vqgan/quant_conv/",), 65_792),
+    "vqgan decoder": (("vqgan/decoder/",), 42_449_795),
+    "vqgan codebook": (("vqgan/quantizer/",), 65_536),
+    "vqgan post_quant_conv": (("vqgan/post_quant_conv/",), 65_792),
+}
+
+
+def parameter_counts(name: str) -> dict[str, int]:
+    """Path -> number of elements; masks of shifted windows are left out."""
+    config = VARIANTS[name]
+    model = DLF(config)
+
+    def touch_everything(model, image):
+        model(image, jnp.zeros(1, jnp.int32))
+        model.vqgan(image)
+
+    def init(key, image):
+        return model.init(key, image, method=touch_everything)["params"]
+
+    image = jax.ShapeDtypeStruct((1, config.tile_size, config.tile_size, 3), float)
+    shapes = jax.eval_shape(init, jax.random.key(0), image)
+    return {
+        path: math.prod(value.shape)
+        for path, value in traverse_util.flatten_dict(shapes, sep="/").items()
+        if not path.endswith("_mask")
+    }
+
+
+@pytest.fixture(scope="module")
+def dlf_l():
+    return parameter_counts("dlf-l")
+
+
+@pytest.mark.parametrize("part", SIZES_OF_DLF_L)
+def test_parts_of_dlf_l(dlf_l, part):
+    beginnings, expected = SIZES_OF_DLF_L[part]
+    counts = [n for path, n in dlf_l.items() if path.startswith(beginnings)]
+    assert sum(counts) == expected
+
+
+def test_parts_of_dlf_l_are_all_of_it(dlf_l):
+    assert sum(dlf_l.values()) == sum(size for _, size in SIZES_OF_DLF_L.values())
+    at_inference = {
+        path: n
+        for path, n in dlf_l.items()
+        if not path.startswith(("vqgan/encoder/", "vqgan/quant_conv/"))
+    }
+    # The total of spec §18.
+    assert sum(at_inference.values()) == 1_236_671_391
+
+
+def test_dlf_nano_is_small():
+    counts = parameter_counts("dlf-nano")
+    at_inference = sum(
+        n
+        for path, n in counts.items()
+        if not path.startswith(("vqgan/encoder/", "vqgan/quant_conv/"))
+    )
+    assert at_inference <= 12_000_000
+    assert VARIANTS["dlf-nano"].num_rates >= 4

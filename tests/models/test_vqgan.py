@@ -1,0 +1,47 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dlf_jax.models.vqgan import VQGAN
+
+
+@pytest.fixture(scope="module")
+def vqgan(config, variables):
+    """The module bound to its parameters."""
+    return VQGAN(config.vqgan).bind({"params": variables["params"]["vqgan"]})
+
+
+def test_autoencodes_through_its_codebook(vqgan, image):
+    out = jax.jit(lambda image: vqgan(image))(image)
+    assert out.recon.shape == image.shape
+    assert out.vq.indices.shape == (2, 4, 8)
+    np.testing.assert_allclose(
+        out.vq.codes, vqgan.quantizer.lookup(out.vq.indices), rtol=1e-6
+    )
+
+
+def test_lookup_is_the_mean_code_under_the_softmax(vqgan, config):
+    codebook = np.asarray(vqgan.quantizer.codebook)
+    certain = 1e3 * jax.nn.one_hot(jnp.array([[[2, 5]]]), config.vqgan.num_codes)
+    np.testing.assert_allclose(vqgan.lookup(certain)[0, 0], codebook[[2, 5]], rtol=1e-5)
+    undecided = jnp.zeros((1, 1, 1, config.vqgan.num_codes))
+    np.testing.assert_allclose(
+        vqgan.lookup(undecided)[0, 0, 0], codebook.mean(0), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_attention_only_where_configured(config, image):
+    def names(vqgan_config):
+        shapes = jax.eval_shape(VQGAN(vqgan_config).init, jax.random.key(0), image)
+        leaves = jax.tree_util.tree_leaves_with_path(shapes)
+        return " ".join(jax.tree_util.keystr(path) for path, _ in leaves)
+
+    plain = dataclasses.replace(config.vqgan, attention_levels=(), mid_attention=False)
+    assert "attention" not in names(plain)
+    only_middle = dataclasses.replace(config.vqgan, attention_levels=())
+    assert "['middle']['attention']" in names(only_middle)
+    assert "attention_0" not in names(only_middle)
+    assert "['level_2']['attention_0']" in names(config.vqgan)
