@@ -1,18 +1,15 @@
 """Which model a name, a folder or a file means."""
 
 import functools
-from pathlib import Path
 
 from dlf_jax.checkpoints.store import bundled_models, load_model
 from dlf_jax.codec.codec import Codec
-from dlf_jax.codec.container import Header
+from dlf_jax.codec.info import file_info
 from dlf_jax.errors import UserError
-
-DEFAULT_MODEL = "dlf-nano"
 
 
 @functools.lru_cache(maxsize=4)
-def load(name_or_dir: str | Path = DEFAULT_MODEL) -> Codec:
+def load(name_or_dir: str) -> Codec:
     """The codec of a bundled model or a model directory, read once.
 
     Raises:
@@ -21,17 +18,18 @@ def load(name_or_dir: str | Path = DEFAULT_MODEL) -> Codec:
     return Codec(load_model(name_or_dir))
 
 
-def load_for(header: Header) -> Codec:
+def load_for(data: bytes) -> Codec:
     """The codec of the bundled model that wrote a file.
 
     Raises:
-      UserError: no bundled model did.
+      UserError: the file is damaged, or no bundled model wrote it.
     """
+    wanted = file_info(data).model_id
     for name in bundled_models():
         codec = load(name)
-        if codec.model_id == header.model_id:
+        if codec.model_id.hex() == wanted:
             return codec
     raise UserError(
-        f"the file needs model {header.model_id.hex()}, which does not come with this "
-        "version: see `dlf models`, or name its folder with --model"
+        f"the file needs model {wanted}, which does not come with this version: see "
+        "`dlf models`, or name its folder as the model"
     )

@@ -1,0 +1,84 @@
+"""DLF, the extreme image codec, in JAX.
+
+    data = dlf_jax.compress(image)       # uint8 (H, W, 3) to bytes
+    recon = dlf_jax.decompress(data)     # and back
+    dlf_jax.info(data)                   # what a file says about itself
+    dlf_jax.load("dlf-nano")             # a codec to keep, of a name or a model folder
+
+Nothing heavy is imported before the first call.
+"""
+
+import os
+
+import numpy as np
+
+from dlf_jax.codec.info import FileInfo, file_info
+
+__all__ = ["__version__", "compress", "decompress", "info", "load"]
+__version__ = "0.1.0"
+
+
+def load(name_or_dir: str | os.PathLike = "dlf-nano") -> "dlf_jax.codec.codec.Codec":
+    """The codec of a bundled model or of a model directory.
+
+    It is kept: loading the same model again costs nothing.
+
+    Raises:
+      UserError: there is no such model, or its files are damaged.
+    """
+    from dlf_jax.codec import catalog
+
+    return catalog.load(os.fspath(name_or_dir))
+
+
+def compress(
+    images: np.ndarray | list[np.ndarray],
+    rate: int | None = None,
+    model: str | os.PathLike = "dlf-nano",
+) -> bytes | list[bytes]:
+    """Compresses one image, or a list of images of any sizes.
+
+    Args:
+      images: uint8 arrays (H, W, 3), RGB.
+      rate: rate index, 0 for the smallest files; the model's middle rate if None.
+      model: name of a bundled model, or a model directory.
+
+    Returns:
+      The bytes of one file, or a list of them.
+
+    Raises:
+      UserError: the arguments are not as described.
+    """
+    return load(model).compress(images, rate)
+
+
+def decompress(
+    data: bytes | list[bytes], model: str | os.PathLike | None = None
+) -> np.ndarray | list[np.ndarray]:
+    """Decompresses one file, or a list of files.
+
+    Args:
+      data: bytes of files.
+      model: as in `compress`; None takes the bundled model that each file names.
+
+    Returns:
+      A uint8 array (H, W, 3), RGB, or a list of them.
+
+    Raises:
+      UserError: a file is damaged, or was written with a model that is not there.
+    """
+    from dlf_jax.codec import catalog
+
+    if isinstance(data, list):
+        return [decompress(one, model) for one in data]
+    codec = catalog.load_for(data) if model is None else load(model)
+    return codec.decompress(data)
+
+
+def info(data: bytes) -> FileInfo:
+    """Size, rate and model of a file, without decoding it.
+
+    Raises:
+      UserError: it is no intact DLF file.
+    """
+    return file_info(data)

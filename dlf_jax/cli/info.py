@@ -1,0 +1,28 @@
+"""``dlf info``."""
+
+from pathlib import Path
+
+import click
+
+from dlf_jax.cli.session import errors_about
+
+
+@click.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+def info(source: Path) -> None:
+    """Says what FILE holds, without decoding it."""
+    from dlf_jax.codec.info import file_info
+    from dlf_jax.data.image_io import read_file
+
+    data = read_file(source)
+    with errors_about(source):
+        about = file_info(data)
+    header_bytes = about.num_bytes - about.payload_bytes
+    for name, value in (
+        ("image", f"{about.width}x{about.height}"),
+        ("size", f"{about.num_bytes:,} bytes, {header_bytes} of them header"),
+        ("bpp", f"{about.bpp:.4f}"),
+        ("rate", about.rate),
+        ("model", about.model_id),
+    ):
+        click.echo(f"{name:6} {value}")

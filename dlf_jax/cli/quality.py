@@ -1,0 +1,55 @@
+"""Quality of a decoded image, as commands print it."""
+
+import dataclasses
+import functools
+import sys
+
+import numpy as np
+
+from dlf_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """Distances of two images; None where one is not defined or not available.
+
+    Attributes:
+      psnr: in dB.
+      ms_ssim: in [0, 1], for sides of 161 pixels and more.
+      lpips: LPIPS-Alex, for sides of 32 pixels and more.
+    """
+
+    psnr: float
+    ms_ssim: float | None
+    lpips: float | None
+
+    def __str__(self) -> str:
+        return (
+            f"PSNR {number(self.psnr, 2)} dB, MS-SSIM {number(self.ms_ssim, 4)}, "
+            f"LPIPS {number(self.lpips, 4)}"
+        )
+
+
+def measure(image: np.ndarray, recon: np.ndarray) -> Quality:
+    """Compares 8-bit images of one size."""
+    from dlf_jax.metrics.msssim import ms_ssim
+    from dlf_jax.metrics.perceptual import lpips_alex
+    from dlf_jax.metrics.psnr import psnr
+
+    try:
+        lpips = lpips_alex(image, recon)
+    except UserError as error:
+        _note(str(error))
+        lpips = None
+    return Quality(psnr(image, recon), ms_ssim(image, recon), lpips)
+
+
+def number(value: float | int | None, digits: int) -> str:
+    """A value as text; "n/a" for None."""
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+@functools.cache
+def _note(message: str) -> None:
+    """Says once on stderr why a number is missing."""
+    print(f"dlf: {message}", file=sys.stderr)

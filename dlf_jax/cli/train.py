@@ -1,0 +1,27 @@
+"""``dlf train`` and ``dlf export``: programs of `dlf_jax.training`, arguments as is."""
+
+import runpy
+import sys
+
+import click
+
+_FORWARD = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+@click.command(context_settings=_FORWARD)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def train(arguments: tuple[str, ...]) -> None:
+    """Trains one stage; see `dlf train --help`."""
+    _run("dlf_jax.training.main", arguments)
+
+
+@click.command(context_settings=_FORWARD)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def export(arguments: tuple[str, ...]) -> None:
+    """Makes a model directory of a training run; see `dlf export --help`."""
+    _run("dlf_jax.training.export", arguments)
+
+
+def _run(module: str, arguments: tuple[str, ...]) -> None:
+    sys.argv[1:] = arguments
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,0 +1,47 @@
+"""What a file says about itself."""
+
+import dataclasses
+
+from dlf_jax.codec.container import unpack
+
+
+@dataclasses.dataclass(frozen=True)
+class FileInfo:
+    """Facts about a file that need no model.
+
+    Attributes:
+      width, height: of the image, in pixels.
+      rate: rate index, 0 for the smallest files.
+      model_id: hexadecimal start of the fingerprint of the model that wrote the file.
+      num_bytes: of the whole file.
+      payload_bytes: of them, those that are entropy coded.
+    """
+
+    width: int
+    height: int
+    rate: int
+    model_id: str
+    num_bytes: int
+    payload_bytes: int
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the whole file per pixel."""
+        return 8 * self.num_bytes / (self.width * self.height)
+
+
+def file_info(data: bytes) -> FileInfo:
+    """Reads the header of a file and checks the rest.
+
+    Raises:
+      UserError: it is no intact DLF file.
+    """
+    header, payload = unpack(data)
+    return FileInfo(
+        width=header.width,
+        height=header.height,
+        rate=header.rate,
+        model_id=header.model_id.hex(),
+        num_bytes=len(data),
+        payload_bytes=len(payload),
+    )

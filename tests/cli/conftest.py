@@ -1,0 +1,39 @@
+"""A photo, a model and compressed files for the commands to work on."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dlf_jax.cli import main
+from tests.codec.tiny import make_model, random_image
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A model directory with random weights."""
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    make_model(directory)
+    return directory
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    """A PNG in a folder of its own."""
+    path = tmp_path / "work" / "photo.png"
+    path.parent.mkdir()
+    Image.fromarray(random_image(10, 15)).save(path)
+    return path
+
+
+@pytest.fixture
+def dlf(capsys):
+    """Runs a command in this process: arguments to (exit status, stdout, stderr)."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return run

@@ -1,0 +1,107 @@
+"""``dlf compress`` and ``dlf decompress``, in this process and in real ones."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dlf_jax
+from dlf_jax.cli.quality import Quality
+from dlf_jax.codec.codec import Codec
+from dlf_jax.data.image_io import read_image
+
+
+def test_there_and_back(dlf, photo, tiny_model):
+    status, out, err = dlf("compress", photo, "--model", tiny_model)
+    assert (status, err) == (0, "")
+    file = photo.with_name("photo.dlf")
+    size = file.stat().st_size
+    assert (
+        f"{file}: {size} bytes, {8 * size / 150:.4f} bpp (15x10, rate 1, tiny)" in out
+    )
+    assert re.search(r"loading \d+\.\d\d s, encoding \d+\.\d\d s", out)
+
+    status, out, err = dlf("decompress", file, "--model", tiny_model)
+    assert (status, err) == (0, "")
+    decoded = photo.with_name("photo.decoded.png")
+    assert f"{decoded}: 15x10 from {size} bytes" in out
+    wanted = dlf_jax.decompress(file.read_bytes(), model=tiny_model)
+    np.testing.assert_array_equal(read_image(decoded), wanted)
+    assert sorted(os.listdir(photo.parent)) == [
+        "photo.decoded.png",
+        "photo.dlf",
+        "photo.png",
+    ]
+
+
+def test_output_and_rate_are_chosen(dlf, photo, tiny_model, tmp_path):
+    file, image = tmp_path / "small", tmp_path / "out.webp"
+    arguments = ("--model", tiny_model, "--rate", 0, "-o", file)
+    assert dlf("compress", photo, *arguments)[0] == 0
+    assert dlf_jax.info(file.read_bytes()).rate == 0
+    assert dlf("decompress", file, "-o", image, "--model", tiny_model)[0] == 0
+    with Image.open(image) as written:
+        assert written.format == "WEBP"
+
+
+def test_force_overwrites(dlf, photo, tiny_model):
+    file = photo.with_name("photo.dlf")
+    file.write_bytes(b"old")
+    assert dlf("compress", photo, "--model", tiny_model, "--force")[0] == 0
+    assert file.read_bytes().startswith(b"DLF")
+
+
+def test_metrics_are_those_of_the_decoded_file(dlf, photo, tiny_model, monkeypatch):
+    seen = []
+
+    def measure(image, recon):
+        seen.append((image, recon))
+        return Quality(21.5, None, 0.25)
+
+    command = importlib.import_module("dlf_jax.cli.compress")
+    monkeypatch.setattr(command, "measure", measure)
+    _, out, _ = dlf("compress", photo, "--model", tiny_model, "--metrics")
+    assert "PSNR 21.50 dB, MS-SSIM n/a, LPIPS 0.2500" in out
+    ((image, recon),) = seen
+    np.testing.assert_array_equal(image, read_image(photo))
+    data = photo.with_name("photo.dlf").read_bytes()
+    np.testing.assert_array_equal(recon, dlf_jax.decompress(data, model=tiny_model))
+
+
+def test_real_processes(photo, tiny_model):
+    program = [sys.executable, "-m", "dlf_jax"]
+    model = ["--model", str(tiny_model)]
+    for arguments in (
+        ["compress", "photo.png", *model],
+        ["decompress", "photo.dlf", *model],
+    ):
+        done = subprocess.run(
+            program + arguments, cwd=photo.parent, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    data = photo.with_name("photo.dlf").read_bytes()
+    np.testing.assert_array_equal(
+        read_image(photo.with_name("photo.decoded.png")),
+        dlf_jax.decompress(data, model=tiny_model),
+    )
+
+
+@pytest.mark.parametrize("kind", ["compress", "decompress"])
+def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind):
+    assert dlf("compress", photo, "--model", tiny_model)[0] == 0
+    source = photo if kind == "compress" else photo.with_name("photo.dlf")
+    before = sorted(os.listdir(photo.parent))
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Codec, kind, interrupt)
+    output = photo.with_name("new.png")
+    status, out, err = dlf(kind, source, "-o", output, "--model", tiny_model)
+    assert (status, out, err) == (130, "", "\ndlf: interrupted\n")
+    assert sorted(os.listdir(photo.parent)) == before

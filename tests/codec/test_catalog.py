@@ -1,0 +1,49 @@
+"""Names, folders and files find their model; the façade uses them."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import dlf_jax
+from dlf_jax.checkpoints import store
+from dlf_jax.codec import catalog
+from dlf_jax.codec.container import Header, pack
+from dlf_jax.errors import UserError
+from tests.codec.tiny import random_image
+
+
+@pytest.fixture
+def bundled(tiny_model, tmp_path, monkeypatch):
+    """The tiny model is bundled, as "tiny"."""
+    shutil.copytree(tiny_model, tmp_path / "tiny")
+    monkeypatch.setattr(store, "BUNDLED", tmp_path)
+    catalog.load.cache_clear()
+    yield
+    catalog.load.cache_clear()
+
+
+def test_a_model_is_loaded_once(tiny_model):
+    assert dlf_jax.load(tiny_model) is dlf_jax.load(str(tiny_model))
+    assert dlf_jax.load(tiny_model).num_rates == 2
+
+
+def test_bundled_models_have_names_and_files_find_them(bundled, tiny_model):
+    images = [random_image(10, 15), random_image(1, 1)]
+    files = dlf_jax.compress(images, model="tiny")
+    assert files == dlf_jax.compress(images, model=tiny_model)
+    assert dlf_jax.info(files[0]).rate == 1
+    for found, wanted in zip(
+        dlf_jax.decompress(files),
+        dlf_jax.load(tiny_model).decompress(files),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_files_of_absent_models_are_refused(bundled):
+    data = pack(Header(b"abc", 0, 15, 10), b"payload")
+    with pytest.raises(UserError, match="needs model 616263"):
+        dlf_jax.decompress(data)
+    with pytest.raises(UserError, match="no model 'other'"):
+        dlf_jax.compress(random_image(1, 1), model="other")
