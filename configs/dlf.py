@@ -65,6 +65,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss = ml_collections.ConfigDict()
     config.loss.l1 = 1.0  # mean absolute error on [-1, 1]
     config.loss.lpips = 1.0  # LPIPS-VGG
+    config.loss.decode_crop = 128  # the codec decodes a random square of this side
     config.loss.lpips_crop = 64  # LPIPS sees a random square of this side
     config.loss.latent = 1.0  # mean squared error of the VQGAN latent
     config.loss.cross_entropy = 0.25  # of the VQGAN codes

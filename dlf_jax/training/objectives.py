@@ -71,16 +71,48 @@ def random_crops(
       image, recon: equal shapes, sides of at least `size`.
       size: side of the square; returns the inputs when it covers them.
     """
-    height, width = image.shape[1:3]
-    if size >= max(height, width):
+    if size >= max(image.shape[1:3]):
         return image, recon
-    tops, lefts = (
-        jax.random.randint(k, image.shape[:1], 0, side - size + 1)
-        for k, side in zip(jax.random.split(key), (height, width), strict=True)
+    corners = _corners(key, image, size)
+    return _squares(image, corners, size), _squares(recon, corners, size)
+
+
+def random_cells(
+    key: Array,
+    latent: Float[Array, "B h w E"],
+    image: Float[Array, "B H W 3"],
+    size: int,
+) -> tuple[Float[Array, "B s s E"], Float[Array, "B S S 3"]]:
+    """A random square of a latent, and the part of the image that it stands for.
+
+    Decoding a part of the latent costs a fraction, and differs from decoding it all
+    only in what the decoder sees beyond the borders.
+
+    Args:
+      key: PRNG key.
+      latent: latent on the cell grid.
+      image: sides are a common multiple of those of `latent`.
+      size: side of the square in cells.
+    """
+    stride = image.shape[1] // latent.shape[1]
+    corners = _corners(key, latent, size)
+    return (
+        _squares(latent, corners, size),
+        _squares(image, stride * corners, stride * size),
     )
 
-    def crop(x, top, left):
-        return jax.lax.dynamic_slice(x, (top, left, 0), (size, size, 3))
 
-    crops = jax.vmap(crop)
-    return crops(image, tops, lefts), crops(recon, tops, lefts)
+def _corners(key: Array, x: Float[Array, "B H W C"], size: int) -> Int[Array, "B 2"]:
+    """Upper left corner of a random square in every map, uniform over those inside."""
+    room = jnp.array(x.shape[1:3]) - size
+    return jax.random.randint(key, (x.shape[0], 2), 0, room + 1)
+
+
+def _squares(
+    x: Float[Array, "B H W C"], corners: Int[Array, "B 2"], size: int
+) -> Float[Array, "B S S C"]:
+    def cut(item, corner):
+        shape = (size, size, item.shape[-1])
+        return jax.lax.dynamic_slice(item, (*corner, 0), shape)
+
+    return jax.vmap(cut)(x, corners)

@@ -29,6 +29,8 @@ class LossConfig:
       codebook: of the quantiser's own terms.
       continuous_share: of the images, decoded without the VQGAN's quantiser.
       lmbda: rate weight of every rate point, the lowest rate (largest weight) first.
+      decode_crop: side in pixels of the random square that the joint codec decodes for
+        the image loss, a multiple of the cell; 0 decodes everything.
       lpips_crop: side of the random square that LPIPS sees, at least 16.
       lpips_channel_divisor: of the LPIPS network; its weights are random unless 1.
     """
@@ -40,6 +42,7 @@ class LossConfig:
     codebook: float = 1.0
     continuous_share: float = 0.0
     lmbda: tuple[float, ...] = ()
+    decode_crop: int = 0
     lpips_crop: int = 64
     lpips_channel_divisor: int = 1
 
@@ -175,10 +178,12 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
     model = DLF(model_config)
 
     def loss(params: Any, constants: Any, image: Array, key: Array) -> Outcome:
-        codec_key, crop_key = jax.random.split(key)
+        codec_key, decode_key, crop_key = jax.random.split(key, 3)
         out, value, metrics = _codec_terms(model, config, params, image, codec_key)
-        recon = model.apply({"params": params}, out.latent, method=DLF.reconstruct)
-        nll, parts = _image_terms(config, constants, image, recon, crop_key)
+        cells = config.decode_crop // model_config.patch_size or out.latent.shape[1]
+        latent, target = objectives.random_cells(decode_key, out.latent, image, cells)
+        recon = model.apply({"params": params}, latent, method=DLF.reconstruct)
+        nll, parts = _image_terms(config, constants, target, recon, crop_key)
         return Outcome(
             loss=value + nll,
             metrics=metrics | parts,
