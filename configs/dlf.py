@@ -71,7 +71,10 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss.cross_entropy = 0.25  # of the VQGAN codes
     config.loss.codebook = 1.0  # codebook term plus a quarter of the commitment term
     config.loss.continuous_share = 0.5  # of the images skip the VQGAN's quantiser
-    config.loss.lmbda = (24.0, 12.0, 6.0, 3.0)  # weight of bpp for every rate point
+
+    # Rate.  A latent that the decoder cannot read yet must not be priced away.
+    config.lmbda = (5.0, 2.5, 1.2, 0.6)  # weight of bpp for every rate point
+    config.lmbda_warmup = 1_000  # steps of a linear rise from 0
 
     # Optimisation.
     config.seed = 0  # of weights, data order, crops, rates and noise

@@ -36,7 +36,7 @@ def export(workdir: Path, directory: Path, *, dtype: str = "float16") -> int:
             f"{' and '.join(_JOINT_STAGES)} make a whole codec"
         )
     params, step = load_params(workdir)
-    keys = ("stage", "batch_size", "crop", "loss", "optimizer", "ema_decay", "seed")
+    keys = ("stage", "batch_size", "crop", "loss", "lmbda", "optimizer", "seed")
     save_model(
         directory,
         name=config["model"],

@@ -130,7 +130,7 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
     )
 
     # ---- Loop ------------------------------------------------------------------------
-    constants = jax.device_put(_constants(task), replicated)
+    constants = jax.device_put(_constants(task, config), replicated)
     train_step = jax.jit(
         make_train_step(
             task,
@@ -138,6 +138,7 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
             seed=config.seed,
             ema_decay=config.ema_decay,
             revive_every=config.revive_every,
+            lmbda_warmup=config.lmbda_warmup,
         ),
         donate_argnums=0,
         in_shardings=(replicated, replicated, sharded),
@@ -197,9 +198,12 @@ def _shardings() -> tuple[NamedSharding, NamedSharding]:
     )
 
 
-def _constants(task: Task) -> dict[str, Any]:
-    """Frozen networks that the loss needs."""
-    return {"lpips": load_lpips_params("vgg")} if task.needs_lpips else {}
+def _constants(task: Task, config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Rate weights, and the frozen networks that the loss needs."""
+    constants = {"lmbda": jnp.asarray(config.lmbda, jnp.float32)}
+    if task.needs_lpips:
+        constants["lpips"] = load_lpips_params("vgg")
+    return constants
 
 
 def _validation_batch(

@@ -32,6 +32,7 @@ def make_train_step(
     seed: int,
     ema_decay: float,
     revive_every: int,
+    lmbda_warmup: int,
 ) -> Callable[[TrainState, Any, Array], tuple[TrainState, Metrics]]:
     """Builds one update.
 
@@ -42,6 +43,7 @@ def make_train_step(
       ema_decay: decay of the moving average of the parameters, which warms up from 0.
       revive_every: steps between revivals of unused codebook entries, which also
         happen after the first step.
+      lmbda_warmup: steps over which the rate weights rise linearly to their values.
 
     Returns:
       (state, constants, batch uint8 [B H W 3]) -> (state, metrics).
@@ -53,6 +55,8 @@ def make_train_step(
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         loss_key, revive_key = jax.random.split(key)
         image = to_signed(batch)
+        ramp = jnp.minimum((state.step + 1) / max(lmbda_warmup, 1), 1.0)
+        constants = constants | {"lmbda": constants["lmbda"] * ramp}
 
         def loss_fn(params):
             outcome = task.loss(params, constants, image, loss_key)

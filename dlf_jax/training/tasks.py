@@ -28,7 +28,6 @@ class LossConfig:
       latent, cross_entropy: of the alignment loss (spec §15.3).
       codebook: of the quantiser's own terms.
       continuous_share: of the images, decoded without the VQGAN's quantiser.
-      lmbda: rate weight of every rate point, the lowest rate (largest weight) first.
       decode_crop: side in pixels of the random square that the joint codec decodes for
         the image loss, a multiple of the cell; 0 decodes everything.
       lpips_crop: side of the random square that LPIPS sees, at least 16.
@@ -41,7 +40,6 @@ class LossConfig:
     cross_entropy: float = 0.25
     codebook: float = 1.0
     continuous_share: float = 0.0
-    lmbda: tuple[float, ...] = ()
     decode_crop: int = 0
     lpips_crop: int = 64
     lpips_channel_divisor: int = 1
@@ -69,6 +67,9 @@ class Task(NamedTuple):
       init: (key, image [B H W 3]) -> parameters.
       loss: (parameters, constants, image [B H W 3] in [-1, 1], key) -> Outcome.
       needs_lpips: whether `constants` must hold the LPIPS-VGG weights under "lpips".
+
+    `constants` of the joint stages holds the rate weight λ of every rate point under
+    "lmbda", [R], the lowest rate (largest weight) first.
     """
 
     init: Callable[[Array, Array], Any]
@@ -161,7 +162,7 @@ def _align(model_config: DLFConfig, config: LossConfig) -> Task:
         target = VQGAN(model_config.vqgan).apply(
             {"params": params["vqgan"]}, image, method=_targets
         )
-        out, value, metrics = _codec_terms(model, config, params, image, key)
+        out, value, metrics = _codec_terms(model, config, params, constants, image, key)
         latent = objectives.squared_error(out.latent, target.codes).mean()
         cross_entropy = objectives.code_cross_entropy(out.logits, target.indices).mean()
         return Outcome(
@@ -179,8 +180,11 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
 
     def loss(params: Any, constants: Any, image: Array, key: Array) -> Outcome:
         codec_key, decode_key, crop_key = jax.random.split(key, 3)
-        out, value, metrics = _codec_terms(model, config, params, image, codec_key)
-        cells = config.decode_crop // model_config.patch_size or out.latent.shape[1]
+        out, value, metrics = _codec_terms(
+            model, config, params, constants, image, codec_key
+        )
+        side = config.decode_crop or image.shape[1]
+        cells = min(side, image.shape[1]) // model_config.patch_size
         latent, target = objectives.random_cells(decode_key, out.latent, image, cells)
         recon = model.apply({"params": params}, latent, method=DLF.reconstruct)
         nll, parts = _image_terms(config, constants, target, recon, crop_key)
@@ -210,7 +214,12 @@ def _init_codec(model: DLF, key: Array, image: Array) -> Any:
 
 
 def _codec_terms(
-    model: DLF, config: LossConfig, params: Any, image: Array, key: Array
+    model: DLF,
+    config: LossConfig,
+    params: Any,
+    constants: Any,
+    image: Array,
+    key: Array,
 ) -> tuple[CodecOutput, Array, dict[str, Array]]:
     """Training forward at random rates, and the terms both joint stages share."""
     num_rates, stride = model.config.num_rates, model.config.detail_stride
@@ -224,8 +233,10 @@ def _codec_terms(
         maxval=0.5,
     )
     out = model.apply({"params": params}, image, rate, noise)
-    num_pixels, lmbda = height * width, jnp.asarray(config.lmbda)
-    weighted = objectives.weighted_rate(out.bits, rate, lmbda, num_pixels).mean()
+    num_pixels = height * width
+    weighted = objectives.weighted_rate(
+        out.bits, rate, constants["lmbda"], num_pixels
+    ).mean()
     vq = objectives.vq_loss(out.tokens.codebook_loss, out.tokens.commitment_loss)
     metrics = {"rate": weighted, "vq": vq}
     for r in range(num_rates):
