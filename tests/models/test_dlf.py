@@ -5,32 +5,40 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dlf_jax.entropy.gaussian import rounded_bits
 from dlf_jax.models.dlf import DLF, SemanticTokenizer
 
 RATE = jnp.array([0, 1])
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def run(config, variables, image, rate, noise):
-    """The codec in its pieces, and the training forward: one program for all tests."""
+def transcode(config, variables, image, rate):
+    """The codec in its pieces, as encoder and decoder use them."""
 
-    def everything(model, image, rate, noise):
+    def pieces(model, image, rate):
         analysis = model.analyze(image, rate)
         prior = model.prior(rate, analysis.y.shape[1:3])
         coded = model.context(analysis.y, prior)
-        out = model(image, rate)
         return {
             "tokens": analysis.tokens,
             "y": analysis.y,
-            "symbols": coded.symbols,
             "y_hat": coded.y_hat,
+            "bits": jnp.sum(rounded_bits(coded.symbols, coded.scales), (1, 2, 3)),
             "recon": model.synthesize(analysis.tokens, coded.y_hat, rate),
-            "training": out,
-            "training_recon": model.reconstruct(out.latent),
-            "noisy": model(image, rate, noise),
         }
 
-    return DLF(config).apply(variables, image, rate, noise, method=everything)
+    return DLF(config).apply(variables, image, rate, method=pieces)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def train_forward(config, variables, image, rate, noise):
+    """The training forward, and the picture of its latent."""
+
+    def forward(model, image, rate, noise):
+        out = model(image, rate, noise)
+        return out, model.reconstruct(out.latent)
+
+    return DLF(config).apply(variables, image, rate, noise, method=forward)
 
 
 @pytest.fixture(scope="module")
@@ -40,50 +48,54 @@ def noise():
 
 
 @pytest.fixture(scope="module")
-def results(config, variables, image, noise):
-    return run(config, variables, image, RATE, noise)
+def transcoded(config, variables, image):
+    return transcode(config, variables, image, RATE)
 
 
-def test_shapes_of_a_non_square_batch(results, image, config):
-    assert results["tokens"].shape == (4, config.num_tokens)
-    assert results["y"].shape == (2, 2, 4, config.latent_channels)
-    assert results["symbols"].shape == results["y"].shape
-    assert results["recon"].shape == image.shape
-    assert bool(jnp.isfinite(results["recon"]).all())
-    assert results["training"].logits.shape == (2, 4, 8, config.vqgan.num_codes)
+@pytest.fixture(scope="module")
+def trained(config, variables, image, noise):
+    return train_forward(config, variables, image, RATE, noise)
 
 
-def test_images_of_a_batch_are_independent(results, config, variables, image, noise):
-    swapped = run(config, variables, image[::-1], RATE[::-1], noise)
-    for name in ("tokens", "y", "y_hat", "recon"):
-        ours, theirs = results[name], swapped[name]
-        np.testing.assert_allclose(
-            ours, jnp.roll(theirs, len(ours) // 2, axis=0), rtol=1e-4, atol=1e-4
-        )
+def test_shapes_of_a_non_square_batch(transcoded, trained, image, config):
+    assert transcoded["tokens"].shape == (4, config.num_tokens)
+    assert transcoded["y"].shape == (2, 2, 4, config.latent_channels)
+    assert transcoded["recon"].shape == image.shape
+    assert bool(jnp.isfinite(transcoded["recon"]).all())
+    out, recon = trained
+    assert out.logits.shape == (2, 4, 8, config.vqgan.num_codes)
+    assert out.bits.shape == out.bits_rounded.shape == (2,)
+    assert recon.shape == image.shape
 
 
-def test_rate_changes_the_latent_and_the_picture(config, variables, image, noise):
+def test_images_of_a_batch_are_independent(transcoded, config, variables, image):
+    swapped = transcode(config, variables, image[::-1], RATE[::-1])
+    for name, ours in transcoded.items():
+        theirs = jnp.roll(swapped[name], len(ours) // 2, axis=0)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_rate_changes_the_latent_and_the_picture(config, variables, image):
     same = jnp.concatenate([image[:1], image[:1]])
-    results = run(config, variables, same, RATE, noise)
-    for name in ("y", "y_hat", "recon"):
+    results = transcode(config, variables, same, RATE)
+    for name in ("y", "y_hat", "bits", "recon"):
         assert bool(jnp.any(results[name][0] != results[name][1])), name
     # The tokens are those of the image alone.
     np.testing.assert_array_equal(*jnp.split(results["tokens"], 2))
 
 
-def test_training_forward_is_the_codec(results):
-    np.testing.assert_allclose(
-        results["training_recon"], results["recon"], rtol=1e-4, atol=1e-4
-    )
-    np.testing.assert_array_equal(results["training"].tokens.indices, results["tokens"])
+def test_training_forward_is_the_codec(transcoded, trained):
+    out, recon = trained
+    np.testing.assert_array_equal(out.tokens.indices, transcoded["tokens"])
+    np.testing.assert_allclose(out.bits_rounded, transcoded["bits"], rtol=1e-4)
+    np.testing.assert_allclose(recon, transcoded["recon"], rtol=1e-4, atol=1e-4)
 
 
-def test_noise_changes_the_rate_only(results):
-    still, noisy = results["training"], results["noisy"]
-    assert still.bits.shape == (2,)
-    np.testing.assert_array_equal(still.bits, still.bits_rounded)
-    np.testing.assert_array_equal(noisy.bits_rounded, still.bits_rounded)
+def test_noise_changes_the_rate_only(trained, config, variables, image, noise):
+    noisy = trained[0]
+    still, _ = train_forward(config, variables, image, RATE, jnp.zeros_like(noise))
     assert bool(jnp.all(noisy.bits != still.bits))
+    np.testing.assert_array_equal(noisy.bits_rounded, still.bits_rounded)
     np.testing.assert_array_equal(noisy.logits, still.logits)
 
 

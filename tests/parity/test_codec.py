@@ -157,22 +157,30 @@ def test_every_station(tiny, case, skip_threshold):
         assert_close(recon[:, ::4, ::4], golden["x_hat_sub"], 5e-4)
 
 
-@pytest.mark.parametrize("case", ["A", "B", "C"])
+@pytest.mark.parametrize("case", ["B", "C"])
 def test_each_part_from_the_official_state(tiny, case):
     """Scales and means of each part, given what the official decoder has by then."""
     golden = tiny.golden(f"acts_{case}_{SKIP}")
-    model, variables = DLF(tiny.config), {"params": tiny.params}
-    batch, *grid, channels = golden["bn.y"].shape
-    prior = model.apply(
-        variables, jnp.zeros(batch, jnp.int32), tuple(grid), method="prior"
-    )
-    masks = part_masks(*grid, channels)
-    decoded = jnp.zeros(golden["bn.y"].shape)
+    masks = part_masks(*golden["bn.y"].shape[1:])
+    earlier = jnp.zeros(golden["bn.y"].shape)
+    decoded = []
     for part in range(NUM_PARTS):
-        scales, means = model.apply(
-            variables, part, decoded, prior, method="context_step"
-        )
+        decoded.append(earlier)
+        means = golden[f"bn.part{part}.means"] * masks[part]
+        earlier = earlier + golden[f"bn.part{part}.y_q"] + means
+
+    @jax.jit
+    def predict(params, decoded):
+        def run(model, decoded):
+            batch, *grid, _ = golden["bn.y"].shape
+            prior = model.prior(jnp.zeros(batch, jnp.int32), tuple(grid))
+            steps = enumerate(decoded)
+            return prior.step, [model.context_step(k, x, prior) for k, x in steps]
+
+        return DLF(tiny.config).apply({"params": params}, decoded, method=run)
+
+    step, parts = predict(tiny.params, decoded)
+    for part, (scales, means) in enumerate(parts):
         assert_close(scales, golden[f"bn.part{part}.scales"] * masks[part])
         assert_close(means, golden[f"bn.part{part}.means"] * masks[part])
-        decoded += golden[f"bn.part{part}.y_q"] + means
-    assert_close(decoded * prior.step, golden["bn.y_hat"])
+    assert_close(earlier * step, golden["bn.y_hat"])

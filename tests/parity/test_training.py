@@ -86,8 +86,7 @@ def test_official_training_rate_of_rounded_symbols(tiny):
     np.testing.assert_allclose(bpp, golden["bpp_hard"], rtol=2e-5)
 
 
-@pytest.mark.parametrize("case", ["A", "B"])
-def test_vqgan_targets(tiny, case):
+def test_vqgan_targets(tiny):
     golden = tiny.golden("vqgan_disc_lpips")
 
     def targets(model, image):
@@ -97,7 +96,7 @@ def test_vqgan_targets(tiny, case):
     model = DLF(tiny.config)
     latent, vq = jax.jit(
         lambda p, image: model.apply({"params": p}, image, method=targets)
-    )(tiny.params, tiny.image(case))
-    np.testing.assert_allclose(latent, golden[f"{case}.pre_quant"], atol=2e-5)
-    np.testing.assert_array_equal(vq.indices, golden[f"{case}.indices"])
-    np.testing.assert_allclose(vq.quantized, golden[f"{case}.quantized"], atol=1e-6)
+    )(tiny.params, tiny.image("B"))
+    np.testing.assert_allclose(latent, golden["B.pre_quant"], atol=2e-5)
+    np.testing.assert_array_equal(vq.indices, golden["B.indices"])
+    np.testing.assert_allclose(vq.quantized, golden["B.quantized"], atol=1e-6)
