@@ -48,7 +48,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.stage = options["stage"]  # a row of dlf_jax/training/stages.py
     config.model = f"dlf-{options['preset']}"  # sizes, dlf_jax/models/variants.py
     config.tune_semantic = True  # train the semantic branch too; it has no other origin
-    config.init_from = ""  # working directories of earlier stages, comma-separated
+    config.init_from = ""  # earlier stages' workdirs or models, comma-separated
 
     # Data.
     config.data = ""  # folders of photos, comma-separated

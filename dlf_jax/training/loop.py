@@ -14,6 +14,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dlf_jax.checkpoints.store import bundled_models, load_model
 from dlf_jax.data.pipeline import (
     CropConfig,
     PhotoSource,
@@ -75,6 +76,8 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
     stage = STAGES[config.stage]
     model_config = VARIANTS[config.model]
     task = TASKS[stage.objective](model_config, LossConfig(**config.loss))
+    if len(config.lmbda) != model_config.num_rates:
+        raise UserError(f"lmbda must have {model_config.num_rates} values")
     sharded, replicated = _shardings()
     if config.batch_size % sharded.num_devices:
         raise UserError(f"batch_size must be a multiple of {sharded.num_devices}")
@@ -88,9 +91,9 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
     )
     if not resuming:
         for source in filter(None, config.init_from.split(",")):
-            donor, donor_step = checkpointing.load_params(Path(source))
+            donor, origin = _donor(source)
             params, report = graft(params, donor)
-            _say(f"{source} (step {donor_step}): {report}")
+            _say(f"{source} ({origin}): {report}")
         params = jax.device_put(params, replicated)
     rules = stage.rules_for(tune_semantic=config.tune_semantic)
     tx = make_optimizer(
@@ -187,6 +190,15 @@ def _init_params(
     options = {"xla_backend_optimization_level": 0}
     init = jax.jit(task.init, out_shardings=sharding, compiler_options=options)
     return init(*args)
+
+
+def _donor(source: str) -> tuple[Any, str]:
+    """Parameters of an earlier stage, or of a model by its name or directory."""
+    if source in bundled_models() or (Path(source) / "model.safetensors").exists():
+        model = load_model(source)
+        return dict(model.params), model.name
+    params, step = checkpointing.load_params(Path(source))
+    return params, f"step {step}"
 
 
 def _shardings() -> tuple[NamedSharding, NamedSharding]:
