@@ -1,6 +1,5 @@
 """The training state and how it is made."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,26 +8,28 @@ import optax
 from flax import struct
 
 from dlf_jax.training.stages import path_names
-from dlf_jax.typing import Array, Float, Int
 
 
 @struct.dataclass
 class TrainState:
     """All that a run needs to continue.
 
+    The fields are not typed: a state may also hold shapes or placements.
+
     Attributes:
-      step: updates made so far; data order and random numbers follow from it.
+      step: int32 scalar, updates made so far; data order and random numbers follow.
       params: parameters, frozen ones included.
       opt_state: optimiser state of the trained ones.
       ema: moving average of `params`, or None.
-      usage: picks of every codebook entry since unused ones were last revived.
+      usage: by path of a codebook, float32 [K], picks of every entry since unused ones
+        were last revived.
     """
 
-    step: Int[Array, ""]
+    step: Any
     params: Any
     opt_state: Any
     ema: Any
-    usage: Mapping[str, Float[Array, "K"]]
+    usage: Any
 
 
 def create_state(

@@ -1,0 +1,67 @@
+"""Losses against values by hand or by NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlf_jax.training import objectives
+
+
+def test_vq_loss_weighs_commitment_by_a_quarter():
+    assert objectives.vq_loss(jnp.float32(2.0), jnp.float32(8.0)) == 4.0
+
+
+def test_errors_are_means_of_each_image():
+    image = jnp.zeros((2, 2, 2, 3))
+    recon = image.at[0].set(1.0).at[1, 0].set(-2.0)
+    np.testing.assert_allclose(objectives.absolute_error(image, recon), [1.0, 1.0])
+    np.testing.assert_allclose(objectives.squared_error(image, recon), [1.0, 2.0])
+
+
+def test_cross_entropy_of_uniform_and_certain_predictions():
+    codes = jnp.array([[[0, 1], [2, 3]]])
+    uniform = objectives.code_cross_entropy(jnp.zeros((1, 2, 2, 4)), codes)
+    np.testing.assert_allclose(uniform, np.log(4.0), rtol=1e-6)
+    certain = 100.0 * jax.nn.one_hot(codes, 4)
+    np.testing.assert_allclose(objectives.code_cross_entropy(certain, codes), 0.0)
+
+
+def test_rate_is_weighted_by_the_lambda_of_each_image():
+    found = objectives.weighted_rate(
+        jnp.array([64.0, 64.0, 128.0]),
+        jnp.array([0, 1, 1]),
+        jnp.array([4.0, 0.5]),
+        num_pixels=64,
+    )
+    np.testing.assert_allclose(found, [4.0, 0.5, 1.0])
+
+
+def test_crops_are_the_same_square_of_both_images():
+    image = jnp.arange(3 * 12 * 10 * 3, dtype=jnp.float32).reshape(3, 12, 10, 3)
+    crops = jax.jit(objectives.random_crops, static_argnums=3)
+    a, b = crops(jax.random.key(0), image, -image, 8)
+    assert a.shape == (3, 8, 8, 3)
+    np.testing.assert_array_equal(a, -b)
+    for whole, part in zip(np.asarray(image), np.asarray(a), strict=True):
+        windows = np.lib.stride_tricks.sliding_window_view(whole, (8, 8, 3))[:, :, 0]
+        assert (windows == part).all(axis=(2, 3, 4)).sum() == 1
+
+
+def test_large_crops_are_the_whole_image():
+    image = jnp.ones((1, 8, 8, 3))
+    a, b = objectives.random_crops(jax.random.key(0), image, -image, 64)
+    assert a is image
+    np.testing.assert_array_equal(b, -image)
+
+
+def test_cells_and_pixels_are_the_same_place():
+    rows, cols = jnp.meshgrid(jnp.arange(6), jnp.arange(6), indexing="ij")
+    latent = jnp.stack([rows, cols], axis=-1)[None].astype(jnp.float32)
+    latent = jnp.concatenate([latent, latent])
+    image = jnp.repeat(jnp.repeat(latent, 4, axis=1), 4, axis=2)
+    image = jnp.concatenate([image, image[..., :1]], axis=-1)
+    cells = jax.jit(objectives.random_cells, static_argnums=3)
+    part, pixels = cells(jax.random.key(3), latent, image, 2)
+    assert part.shape == (2, 2, 2, 2) and pixels.shape == (2, 8, 8, 3)
+    np.testing.assert_array_equal(part, pixels[:, ::4, ::4, :2])
+    np.testing.assert_array_equal(part, pixels[:, 3::4, 3::4, :2])

@@ -1,0 +1,124 @@
+"""Freezing tables and taking over parameters."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dlf_jax.errors import UserError
+from dlf_jax.training.stages import (
+    FROZEN,
+    STAGES,
+    TRAINED,
+    graft,
+    match_rules,
+    path_names,
+    trained_codebooks,
+)
+from dlf_jax.training.tasks import TASKS
+
+
+@pytest.fixture(scope="module")
+def shapes(tiny_config, loss_config):
+    """Parameter shapes of every stage of the tiny codec."""
+    image = jnp.zeros((1, 16, 16, 3))
+
+    def init(stage):
+        task = TASKS[stage.objective](tiny_config, loss_config)
+        return jax.eval_shape(task.init, jax.random.key(0), image)
+
+    shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}
+    return shapes | {"pixel": shapes["align"]}  # the same parameters
+
+
+def _trained(shapes, stage, tune_semantic):
+    rules = STAGES[stage].rules_for(tune_semantic=tune_semantic)
+    labels = path_names(match_rules(shapes[stage], rules))
+    return {path for path, label in labels.items() if label == TRAINED}
+
+
+def test_first_match_wins():
+    tree = {"a": {"b": 0, "c": 1}, "d": 2}
+    labels = match_rules(tree, (("a/b", FROZEN), ("a/.*|d", TRAINED)))
+    assert labels == {"a": {"b": FROZEN, "c": TRAINED}, "d": TRAINED}
+
+
+def test_uncovered_parameter_is_an_error():
+    with pytest.raises(ValueError, match="whether d/e is trained"):
+        match_rules({"a": 0, "d": {"e": 1}}, (("a", TRAINED),))
+
+
+def test_a_rule_must_match_the_whole_path():
+    with pytest.raises(ValueError, match="whether ab is trained"):
+        match_rules({"ab": 0}, (("a", TRAINED),))
+
+
+def test_rule_without_parameter_is_an_error():
+    with pytest.raises(ValueError, match="no parameter matches z"):
+        match_rules({"a": 0}, (("z", FROZEN), ("a", TRAINED)))
+
+
+@pytest.mark.parametrize("tune_semantic", [False, True])
+@pytest.mark.parametrize("stage", STAGES)
+def test_tables_cover_every_parameter(shapes, stage, tune_semantic):
+    trained = _trained(shapes, stage, tune_semantic)
+    encoder = {p for p in trained if p.startswith(("vqgan/encoder", "vqgan/quant_"))}
+    assert bool(encoder) == (stage == "vqgan")
+
+
+@pytest.mark.parametrize(
+    ("path", "align", "pixel", "tuned"),
+    [
+        ("encoder/patch_embed/kernel", False, False, True),
+        ("encoder/semantic/latent_tokens", False, False, True),
+        ("decoder/semantic/mask_token", False, False, True),
+        ("tokens/embedding", False, False, True),
+        ("encoder/detail_embed/kernel", True, True, True),
+        ("encoder/stage_0/cross/semantic_out/kernel", True, True, True),
+        ("decoder/upsample/kernel", True, True, True),
+        ("analysis/gain", True, True, True),
+        ("context/prior_vector", True, True, True),
+        ("fusion/head_out/kernel", True, True, True),
+        ("encoder/detail_in/block_1/attention/left_right_mask", True, True, False),
+        ("fusion/body/block_1/attention/upper_lower_mask", False, False, False),
+        ("vqgan/quantizer/embedding", False, True, True),
+        ("vqgan/decoder/conv_out/kernel", False, True, True),
+        ("vqgan/post_quant_conv/kernel", False, True, True),
+        ("vqgan/encoder/conv_in/kernel", False, False, False),
+    ],
+)
+def test_split_of_the_joint_stages(shapes, path, align, pixel, tuned):
+    assert path in path_names(shapes["pixel"])
+    assert (path in _trained(shapes, "align", False)) == align
+    assert (path in _trained(shapes, "pixel", False)) == pixel
+    assert (path in _trained(shapes, "pixel", True)) == tuned
+
+
+def test_frozen_codebooks_are_never_revived(shapes):
+    stage = STAGES["pixel"]
+    assert trained_codebooks(shapes["pixel"], stage, stage.rules) == ()
+    tuned = trained_codebooks(shapes["pixel"], stage, stage.tune_semantic_rules)
+    assert tuned == ("tokens/embedding",)
+
+
+def test_every_stage_hands_its_parameters_on(shapes):
+    """All that vqgan and tokenizer train is part of the joint codec, but the head."""
+    joint = {p: x.shape for p, x in path_names(shapes["align"]).items()}
+    for stage in ("vqgan", "tokenizer"):
+        for path, leaf in path_names(shapes[stage]).items():
+            assert path.startswith("head/") or joint[path] == leaf.shape
+
+
+def test_graft_takes_equal_paths_and_shapes():
+    params = {"a": {"x": jnp.zeros(2), "y": jnp.zeros(3)}, "b": {"z": jnp.zeros(1)}}
+    donor = {"a": {"x": np.ones(2), "y": np.ones(4)}, "c": np.ones(1)}
+    merged, report = graft(params, donor)
+    np.testing.assert_array_equal(merged["a"]["x"], [1, 1])
+    np.testing.assert_array_equal(merged["a"]["y"], [0, 0, 0])
+    assert report.taken == 1
+    assert str(report) == "took over 1 arrays; left alone: 1 of a, 1 of b"
+
+
+def test_graft_of_a_foreign_checkpoint_is_an_error():
+    with pytest.raises(UserError, match="no parameter of this stage"):
+        graft({"a": jnp.zeros(2)}, {"b": np.ones(2)})

@@ -1,0 +1,184 @@
+"""One update of every stage of a tiny codec."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
+from dlf_jax.training.stages import (
+    STAGES,
+    TRAINED,
+    match_rules,
+    path_names,
+    trained_codebooks,
+)
+from dlf_jax.training.state import create_state
+from dlf_jax.training.steps import make_train_step, mean_metrics, to_signed
+from dlf_jax.training.tasks import TASKS, balanced_rates
+
+_OPTIMIZER = OptimizerConfig(
+    learning_rate=1e-2, warmup_steps=0, final_factor=0.1, clip_norm=1.0, b1=0.9, b2=0.99
+)
+
+
+def _random_params(task):
+    """Random parameters; drawing them here is faster than compiling the real init."""
+    image = jnp.zeros((1, 16, 16, 3))
+    shapes = path_names(jax.eval_shape(task.init, jax.random.key(0), image))
+    rng = np.random.default_rng(0)
+
+    def draw(path, shape):
+        values = rng.normal(0.0, 0.2, shape)
+        if path.endswith(("scale", "gain", "layer_scale", "prior_vector")):
+            values = 1.0 + values
+        return jnp.asarray(0.0 * values if path.endswith("mask") else values, "float32")
+
+    return {path: draw(path, leaf.shape) for path, leaf in shapes.items()}
+
+
+def _unflatten(leaves):
+    tree = {}
+    for path, leaf in leaves.items():
+        *parents, name = path.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = leaf
+    return tree
+
+
+_CASES = {
+    "vqgan": {"l1", "lpips", "vq", "codes/vqgan"},
+    "tokenizer": {"cross_entropy", "vq", "codes/tokens"},
+    "align": {"latent", "cross_entropy", "rate", "vq", "bpp/0", "bpp/1"},
+    "pixel": {"l1", "lpips", "rate", "vq", "bpp/0", "bpp/1", "codes/tokens"},
+}
+
+
+def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params):
+    """Rules, random state, step and its other arguments for one stage."""
+    stage = STAGES[name]
+    rules = stage.rules_for(tune_semantic=tune_semantic)
+    task = TASKS[stage.objective](tiny_config, loss_config)
+    params = _unflatten(_random_params(task))
+    tx = make_optimizer(_OPTIMIZER, 10, params, rules)
+    codebooks = trained_codebooks(params, stage, rules)
+    state = create_state(params, tx, codebooks=codebooks, use_ema=True)
+    step = make_train_step(
+        task, tx, seed=0, ema_decay=0.9, revive_every=100, lmbda_warmup=1
+    )
+    batch = jax.random.randint(jax.random.key(0), (2, 16, 16, 3), 0, 256)
+    constants = {"lmbda": jnp.array([2.0, 1.0])}
+    if task.needs_lpips:
+        constants["lpips"] = lpips_params
+    return rules, state, step, constants, batch.astype(jnp.uint8)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vqgan",
+        "tokenizer",
+        pytest.param("align", marks=pytest.mark.slow),
+        "pixel",
+    ],
+)
+def test_step_keeps_the_structure_of_the_state(
+    name, tiny_config, loss_config, lpips_params
+):
+    tune_semantic = name == "pixel"
+    _, state, step, *args = _setup(
+        name, tune_semantic, tiny_config, loss_config, lpips_params
+    )
+    new, metrics = jax.eval_shape(step, state, *args)
+    assert set(metrics) == {"loss"} | _CASES[name]
+    like = jax.eval_shape(lambda x: x, state)
+    assert jax.tree.structure(new) == jax.tree.structure(like)
+    for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(like), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "tune_semantic"),
+    [
+        pytest.param("vqgan", False, marks=pytest.mark.slow),
+        ("tokenizer", False),
+        pytest.param("align", False, marks=pytest.mark.slow),
+        pytest.param("pixel", True, marks=pytest.mark.slow),
+    ],
+)
+def test_one_step_moves_exactly_the_trained_parameters(
+    name, tune_semantic, tiny_config, loss_config, lpips_params
+):
+    rules, state, step, constants, batch = _setup(
+        name, tune_semantic, tiny_config, loss_config, lpips_params
+    )
+    options = {"xla_backend_optimization_level": 0}  # compiles faster
+    step = jax.jit(step, compiler_options=options)
+    new, metrics = step(state, constants, batch)
+
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert new.step == 1
+    labels = path_names(match_rules(state.params, rules))
+    before, after = path_names(state.params), path_names(new.params)
+    moved = {path for path in before if (before[path] != after[path]).any()}
+    trained = {path for path, label in labels.items() if label == TRAINED}
+    assert moved <= trained
+    # A bias may have no gradient: that of attention keys never has one.
+    stuck = {path for path in trained - moved if "bias" not in path.split("/")[-1]}
+    assert not stuck
+    ema = path_names(new.ema)
+    for path in sorted(moved)[::20]:
+        mixed = after[path] + 2 / 11 * (before[path] - after[path])
+        np.testing.assert_allclose(ema[path], mixed, rtol=1e-5, atol=1e-6)
+
+    again, _ = step(state, constants, batch)
+    np.testing.assert_array_equal(
+        jax.tree.leaves(again.params)[0], jax.tree.leaves(new.params)[0]
+    )
+
+
+def test_schedule_warms_up_and_decays():
+    config = OptimizerConfig(
+        learning_rate=2.0,
+        warmup_steps=10,
+        final_factor=0.1,
+        clip_norm=1.0,
+        b1=0.9,
+        b2=0.9,
+    )
+    schedule = make_schedule(config, 110)
+    found = [float(schedule(step)) for step in (0, 5, 10, 60, 110, 200)]
+    np.testing.assert_allclose(found, [0, 1, 2, 1.1, 0.2, 0.2], rtol=1e-5)
+
+
+def test_schedule_of_a_run_shorter_than_its_warm_up():
+    schedule = make_schedule(_OPTIMIZER, 1)
+    assert schedule(0) == pytest.approx(1e-2)
+
+
+def test_frozen_parameters_have_no_optimizer_state():
+    params = {"a": jnp.ones(3), "b": jnp.ones(5)}
+    tx = make_optimizer(_OPTIMIZER, 10, params, (("a", "trained"), ("b", "frozen")))
+    shapes = [leaf.shape for leaf in jax.tree.leaves(tx.init(params))]
+    assert (3,) in shapes and (5,) not in shapes
+
+
+def test_range_of_network_images():
+    found = to_signed(jnp.array([[[[0, 255, 51]]]], jnp.uint8))
+    np.testing.assert_allclose(found, [[[[-1.0, 1.0, -0.6]]]], atol=1e-6)
+
+
+def test_rates_are_spread_over_the_batch():
+    rates = jax.vmap(lambda key: balanced_rates(key, 6, 4))
+    drawn = np.asarray(rates(jax.random.split(jax.random.key(0), 200)))
+    counts = np.stack([(drawn == rate).sum(axis=1) for rate in range(4)], axis=1)
+    assert counts.min() == 1 and counts.max() == 2
+    share = np.stack([(drawn == rate).mean(axis=0) for rate in range(4)])
+    np.testing.assert_allclose(share, 0.25, atol=0.12)
+
+
+def test_mean_metrics_are_floats():
+    found = mean_metrics([{"loss": jnp.float32(1.0)}, {"loss": jnp.float32(3.0)}])
+    assert found == {"loss": 2.0}
