@@ -40,7 +40,7 @@ def _reference(net, params, image, recon):
 
     def features(x):
         shift, scale = [-0.030, -0.088, -0.188], [0.458, 0.448, 0.450]
-        x = (x.astype(np.float64) - shift) / scale
+        x = (np.asarray(x, np.float64) - shift) / scale
         taps = []
         for i in range(sum(name.startswith("conv") for name in params)):
             if i in _POOLS[net]:
