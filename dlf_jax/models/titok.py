@@ -107,7 +107,8 @@ class SemanticDecoder(nn.Module):
         init = nn.initializers.normal(width**-0.5)
         self.mask_token = self.param("mask_token", init, (1, width))
         self.trunk = SemanticTrunk(cfg.decoder, cfg.grid**2, cfg.num_tokens)
-        self.token_embed = nn.Dense(width, kernel_init=nn.initializers.normal(0.02))
+        # Codes have length 1: this is the size of the position terms beside them.
+        self.token_embed = nn.Dense(width, kernel_init=init)
 
     def embed(self, codes: Float[Array, "T K E"]) -> Float[Array, "T S D"]:
         """Sequence [class, mask tokens, code vectors] of every tile."""

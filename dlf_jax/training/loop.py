@@ -154,7 +154,9 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
             batch = jax.device_put(next(batches), sharded)
             state, metrics = train_step(state, constants, batch)
             pending.append(metrics)
-            last = step == config.steps or stop.requested
+            # Read once: a signal that comes later is for the next step, which saves.
+            stopping = stop.requested
+            last = step == config.steps or stopping
             if step % config.log_every == 0 or last:
                 means = mean_metrics(pending)
                 seconds = time.monotonic() - logged_at
@@ -172,7 +174,7 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
                     found = mean_metrics([eval_step(params, constants, validation)])
                     _log(log, step, found, prefix="val/")
                 saved_at = time.monotonic()
-            if stop.requested:
+            if stopping:
                 _say(f"stopped at step {step}; the same command goes on from here")
                 break
     checkpoints.close()

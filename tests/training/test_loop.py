@@ -97,6 +97,19 @@ def test_resumed_run_equals_an_uninterrupted_one(make_config, tmp_path, capsys):
         loop.train(make_config("vqgan", ema_decay=0.0), tmp_path / "b")
 
 
+def test_signal_while_logging_still_saves(make_config, tmp_path, monkeypatch):
+    mean_metrics = loop.mean_metrics
+
+    def signalling(metrics):
+        monkeypatch.setattr(loop, "mean_metrics", mean_metrics)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return mean_metrics(metrics)
+
+    monkeypatch.setattr(loop, "mean_metrics", signalling)
+    assert int(loop.train(make_config("vqgan"), tmp_path).step) == 3
+    assert checkpointing.Checkpoints(tmp_path).latest() == 3
+
+
 @pytest.mark.slow
 def test_joint_stage_starts_from_the_vqgan(make_config, tmp_path, capsys):
     first = loop.train(make_config("vqgan", steps=1), tmp_path / "vqgan")
