@@ -39,8 +39,12 @@ def _loaded_by(statement: str) -> set[str]:
 def test_wheel_holds_every_file_of_the_package(wheel, source_copy):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("dlf_jax/")}
-    files = [path for path in (source_copy / "dlf_jax").rglob("*") if path.is_file()]
-    assert packed == {path.relative_to(source_copy).as_posix() for path in files}
+    files = {
+        path.relative_to(source_copy).as_posix()
+        for path in (source_copy / "dlf_jax").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert packed == files
     assert "dlf_jax/weights/dlf-nano/model.safetensors" in packed
 
 
