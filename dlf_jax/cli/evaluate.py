@@ -73,7 +73,7 @@ def _rates(rate: str, num_rates: int) -> list[int]:
     raise UserError(f"rate {rate} is neither 'all' nor one of 0 to {num_rates - 1}")
 
 
-def _means(results: list[tuple[int, float, Quality]]) -> list[float | None]:
+def _means(results: list[tuple[int, float, Quality]]) -> list[float | int | None]:
     """Number of images, then the mean of each column where it is defined."""
     columns = zip(
         *[(n, bpp, q.psnr, q.ms_ssim, q.lpips) for n, bpp, q in results], strict=True

@@ -33,6 +33,34 @@ class Code:
     y_hat: Float[np.ndarray, "1 h w N"]
 
 
+class _Layout:
+    """What follows from the size of an image.
+
+    Attributes:
+      height, width: of the padded image.
+      grid: (height, width) of the detail latent.
+      tokens: shape of the semantic code, (tiles, tokens of a tile).
+      min_payload: whole bytes of the tokens' information.  No payload is shorter, so
+        that short files cannot claim large images; an encoder that gets by with less,
+        by luck, appends zeros.
+    """
+
+    def __init__(self, config: DLFConfig, height: int, width: int):
+        tile = config.tile_size
+        down, across = -(-height // tile), -(-width // tile)
+        self.height, self.width = down * tile, across * tile
+        if not 0 < self.height * self.width <= spec.MAX_PIXELS:
+            raise UserError(
+                f"the image has {width} x {height} pixels; the limit is "
+                f"{spec.MAX_PIXELS}, padding to multiples of {tile} included"
+            )
+        stride = config.detail_stride
+        self.grid = self.height // stride, self.width // stride
+        self.tokens = down * across, config.num_tokens
+        token_bits = config.codebook_size.bit_length() - 1
+        self.min_payload = math.prod(self.tokens) * token_bits // 8
+
+
 class Codec:
     """Compresses and decompresses 8-bit RGB images of any size.
 
@@ -88,7 +116,10 @@ class Codec:
         """
         if isinstance(data, list):
             return [self.decompress(one) for one in data]
-        header, code = self.decode(data)
+        header, layout, _ = self._read(data)
+        self._network.prepare_context(layout.grid)
+        self._network.prepare_synthesis(layout.tokens, layout.grid)
+        _, code = self.decode(data)
         image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
         return image[: header.height, : header.width]
 
@@ -104,6 +135,7 @@ class Codec:
         layout = _Layout(self.model.config, height, width)
         below, right = layout.height - height, layout.width - width
         image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
+        self._network.prepare_context(layout.grid)
         tokens, y = self._network.analyze(image, rate)
         encoder = RangeSymbolEncoder()
         encoder.encode_uniform(np.ravel(tokens), self.model.config.codebook_size)
@@ -114,6 +146,17 @@ class Codec:
 
     def decode(self, data: bytes) -> tuple[Header, Code]:
         """What is in a file, before it becomes an image."""
+        header, layout, payload = self._read(data)
+        decoder = RangeSymbolDecoder(payload)
+        tokens = decoder.decode_uniform(
+            math.prod(layout.tokens), self.model.config.codebook_size
+        )
+        context = self._network.context(header.rate, layout.grid)
+        symbols, y_hat = decode_latent(context, decoder)
+        return header, Code(tokens.reshape(layout.tokens), symbols, y_hat)
+
+    def _read(self, data: bytes) -> tuple[Header, _Layout, bytes]:
+        """Header, layout and payload of a file that this model can decode."""
         header, payload = unpack(data)
         if header.model_id != self.model_id:
             raise UserError(
@@ -125,41 +168,7 @@ class Codec:
         layout = _Layout(self.model.config, header.height, header.width)
         if len(payload) < layout.min_payload:
             raise UserError("the file is damaged: it is too short for its image")
-        decoder = RangeSymbolDecoder(payload)
-        tokens = decoder.decode_uniform(
-            math.prod(layout.tokens), self.model.config.codebook_size
-        )
-        context = self._network.context(header.rate, layout.grid)
-        symbols, y_hat = decode_latent(context, decoder)
-        return header, Code(tokens.reshape(layout.tokens), symbols, y_hat)
-
-
-class _Layout:
-    """What follows from the size of an image.
-
-    Attributes:
-      height, width: of the padded image.
-      grid: (height, width) of the detail latent.
-      tokens: shape of the semantic code, (tiles, tokens of a tile).
-      min_payload: whole bytes of the tokens' information.  No payload is shorter, so
-        that short files cannot claim large images; an encoder that gets by with less,
-        by luck, appends zeros.
-    """
-
-    def __init__(self, config: DLFConfig, height: int, width: int):
-        tile = config.tile_size
-        down, across = -(-height // tile), -(-width // tile)
-        self.height, self.width = down * tile, across * tile
-        if not 0 < self.height * self.width <= spec.MAX_PIXELS:
-            raise UserError(
-                f"the image has {width} x {height} pixels; the limit is "
-                f"{spec.MAX_PIXELS}, padding to multiples of {tile} included"
-            )
-        stride = config.detail_stride
-        self.grid = self.height // stride, self.width // stride
-        self.tokens = down * across, config.num_tokens
-        token_bits = config.codebook_size.bit_length() - 1
-        self.min_payload = math.prod(self.tokens) * token_bits // 8
+        return header, layout, payload
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -1,0 +1,154 @@
+"""Compiled functions that start fast: in the background, and from the user's cache.
+
+jax's compilation cache saves XLA's work, but not the tracing of a model, which takes
+about as long, nor the import of the libraries that tracing needs.  Where that cache is
+on, traced programs (StableHLO, which is data) are kept beside it.
+"""
+
+import concurrent.futures
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax import export
+
+# What a traced program depends on, besides its configuration.
+_SOURCES = ("ops", "nn", "entropy", "models", "codec")
+_DIGEST_BYTES = 32
+
+_workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="dlf-compile")
+
+
+class Program:
+    """A function of fixed parameters and of arrays, compiled for every set of shapes.
+
+    Compilation runs in a thread of its own, so that it can start early, and so that
+    jax's context managers around a call do not change what is computed.
+
+    Args:
+      build: returns the function of (parameters, *arrays).  It is called only where a
+        program must be traced, and imports what that needs.
+      params: tree of arrays.
+      identity: JSON values that tell this function from others of the same sources.
+      device: where it runs.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[], Callable],
+        params: Mapping[str, Any],
+        identity: Mapping[str, Any],
+        device: jax.Device,
+    ):
+        self._build = build
+        self._params = jax.device_put(params, device)
+        self._identity = identity
+        self._device = device
+        self._compiled: dict[tuple, concurrent.futures.Future] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *arrays: Any) -> Any:
+        """Runs the program; results stay on its device."""
+        return self.prepare(*arrays).result()(self._params, *arrays)
+
+    def prepare(self, *arrays: Any) -> concurrent.futures.Future:
+        """Starts to compile, unless that has been done.
+
+        Args:
+          arrays: arrays, or `jax.ShapeDtypeStruct`s of them.
+
+        Returns:
+          A future of the compiled function.
+        """
+        structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays]
+        shapes = tuple((s.shape, s.dtype.name) for s in structs)
+        with self._lock:
+            if shapes not in self._compiled:
+                self._compiled[shapes] = _workers.submit(self._compile, structs)
+            return self._compiled[shapes]
+
+    def _compile(self, structs: list[jax.ShapeDtypeStruct]) -> Callable:
+        folder = _cache_folder()
+        if folder is None:
+            function = self._build()
+        else:
+            file = folder / self._key(structs)
+            exported = _load(file)
+            if exported is None:
+                function = jax.jit(self._build())
+                exported = export.export(function, platforms=[self._platform()])(
+                    self._params, *structs
+                )
+                _store(file, exported)
+            function = exported.call
+        return jax.jit(function).lower(self._params, *structs).compile()
+
+    def _platform(self) -> str:
+        on_cpu = self._device.platform == "cpu"
+        return "cpu" if on_cpu else export.default_export_platform()
+
+    def _key(self, structs: list[jax.ShapeDtypeStruct]) -> str:
+        facts = {
+            "program": self._identity,
+            "arrays": [(s.shape, s.dtype.name) for s in structs],
+            "sources": _sources_digest(),
+            "jax": jax.__version__,
+            "platform": self._platform(),
+            "precision": jax.config.jax_default_matmul_precision,
+            "x64": jax.config.jax_enable_x64,
+        }
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _cache_folder() -> Path | None:
+    """Where traced programs are kept; None where jax's own cache is off or remote."""
+    folder = jax.config.jax_compilation_cache_dir
+    # jax needs this library to write programs but does not require it.
+    if not folder or "://" in folder or not importlib.util.find_spec("flatbuffers"):
+        return None
+    return Path(folder) / "dlf_jax_programs"
+
+
+@functools.cache
+def _sources_digest() -> str:
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for part in _SOURCES:
+        for file in sorted((package / part).glob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _load(file: Path) -> export.Exported | None:
+    """The program in a file; None if there is none or the file is damaged."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        return None
+    return export.deserialize(bytearray(data))
+
+
+def _store(file: Path, exported: export.Exported) -> None:
+    """Writes a file whole or, where that is impossible, not at all."""
+    data = bytes(exported.serialize())
+    temporary = file.with_name(f"{secrets.token_hex(8)}.tmp")
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(hashlib.sha256(data).digest() + data)
+            os.replace(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
