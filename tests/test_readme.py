@@ -32,12 +32,12 @@ def test_the_two_commands_come_first(readme):
 
 def test_every_command_is_of_a_known_kind(readme):
     kinds = {words[0] for words in _commands(readme)}
-    assert kinds == {"bash", "pip", "dlf"}
+    assert kinds == {"bash", "pip", "dlf", "python"}
 
 
 def test_scripts_exist(repository, readme):
     for words in _commands(readme):
-        if words[0] == "bash":
+        if words[0] in ("bash", "python"):
             assert (repository / words[1]).is_file(), words
 
 

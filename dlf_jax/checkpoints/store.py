@@ -76,7 +76,8 @@ def save_model(
     }
     for path, value in arrays.items():
         with np.errstate(over="ignore"):
-            arrays[path] = value.astype(dtype)
+            # safetensors takes the bytes as they lie in memory.
+            arrays[path] = value.astype(dtype, order="C")
         if not np.array_equal(np.isfinite(value), np.isfinite(arrays[path])):
             raise ValueError(f"{path} does not fit {np.dtype(dtype).name}")
     description = {

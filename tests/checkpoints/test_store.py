@@ -55,6 +55,14 @@ def test_float32_weights_are_stored_bit_for_bit(tmp_path):
     )
 
 
+def test_memory_order_does_not_matter(tmp_path):
+    params = tiny_params()
+    kernel = params["fusion"]["kernel"]
+    params["fusion"]["kernel"] = np.asfortranarray(kernel)
+    model = save(tmp_path, params, dtype=np.float32)
+    np.testing.assert_array_equal(model.params["fusion"]["kernel"], kernel)
+
+
 def test_fingerprint_depends_on_weights_and_sizes_but_not_on_metadata(tmp_path):
     base = save(tmp_path / "a", tiny_params(), metadata={"note": "one"}).fingerprint
     assert save(tmp_path / "b", tiny_params()).fingerprint == base
