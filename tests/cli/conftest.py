@@ -1,5 +1,8 @@
 """A photo, a model and compressed files for the commands to work on."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,23 @@ def photo(tmp_path) -> Path:
     path.parent.mkdir()
     Image.fromarray(random_image(10, 15)).save(path)
     return path
+
+
+@pytest.fixture
+def dlf_process(repository):
+    """Runs a command in a process of its own, in a folder."""
+
+    def run(*arguments, cwd) -> subprocess.CompletedProcess:
+        path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
+        return subprocess.run(
+            [sys.executable, "-m", "dlf_jax", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
 
 
 @pytest.fixture

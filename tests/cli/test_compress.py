@@ -3,8 +3,6 @@
 import importlib
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -73,16 +71,9 @@ def test_metrics_are_those_of_the_decoded_file(dlf, photo, tiny_model, monkeypat
     np.testing.assert_array_equal(recon, dlf_jax.decompress(data, model=tiny_model))
 
 
-def test_real_processes(photo, tiny_model):
-    program = [sys.executable, "-m", "dlf_jax"]
-    model = ["--model", str(tiny_model)]
-    for arguments in (
-        ["compress", "photo.png", *model],
-        ["decompress", "photo.dlf", *model],
-    ):
-        done = subprocess.run(
-            program + arguments, cwd=photo.parent, capture_output=True, text=True
-        )
+def test_real_processes(dlf_process, photo, tiny_model):
+    for arguments in (("compress", "photo.png"), ("decompress", "photo.dlf")):
+        done = dlf_process(*arguments, "--model", tiny_model, cwd=photo.parent)
         assert (done.returncode, done.stderr) == (0, "")
     data = photo.with_name("photo.dlf").read_bytes()
     np.testing.assert_array_equal(

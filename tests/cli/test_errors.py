@@ -1,8 +1,6 @@
 """Whatever a user gets wrong ends in one line on stderr, status 2, and no new file."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -95,9 +93,8 @@ def test_unwritable_folder(dlf, photo, tiny_model):
     assert "no permission" in err
 
 
-def test_a_real_process_ends_like_that(folder):
-    command = [sys.executable, "-m", "dlf_jax", "decompress", "cut.dlf"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def test_a_real_process_ends_like_that(dlf_process, folder):
+    done = dlf_process("decompress", "cut.dlf", cwd=folder)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "dlf: cut.dlf: the file is truncated or damaged\n"
