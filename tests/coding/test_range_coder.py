@@ -173,3 +173,19 @@ def test_values_that_cannot_be_coded_are_refused():
         encoder.encode_indexed((MAX_SYMBOL + 1) * one, one)
     with pytest.raises(ValueError, match="not coded"):
         encoder.encode_indexed(one, -one)
+
+
+def test_golden_symbols_take_about_the_bytes_of_the_official_coder(parity):
+    golden = np.load(parity / "entropy" / "entropy_vectors.npz")
+    names = {key.rsplit(".", 1)[0] for key in golden if key.startswith("rans.")}
+    assert len(names) >= 8
+    for name in sorted(names):
+        indexes = golden[f"{name}.indexes"].astype(np.int32)
+        # What is not coded decodes to 0, whatever the symbol was.
+        symbols = np.where(indexes < 0, 0, golden[f"{name}.symbols"]).astype(np.int32)
+        encoder = RangeSymbolEncoder()
+        encoder.encode_indexed(symbols, indexes)
+        data = encoder.finish()
+        decoded = RangeSymbolDecoder(data).decode_indexed(indexes)
+        np.testing.assert_array_equal(decoded, symbols, name)
+        assert len(data) <= 1.04 * len(golden[f"{name}.bytes"]), name
