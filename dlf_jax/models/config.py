@@ -31,7 +31,11 @@ class VQGANConfig:
       z_channels: channels between the convolutional nets and the 1x1 projections.
       embed_dim: width of a codebook entry.
       num_codes: number of codebook entries.
-      norm_groups: groups of every GroupNorm.
+      norm_groups: groups of every GroupNorm.  With few channels, one group keeps what
+        sets a picture's colour apart from its neighbours': the differences between the
+        means of the channels.
+      patch: squares of this side are one cell of the finest level, so that no layer
+        works on single pixels.
     """
 
     channels: int = 128
@@ -43,11 +47,12 @@ class VQGANConfig:
     embed_dim: int = 256
     num_codes: int = 256
     norm_groups: int = 32
+    patch: int = 1
 
     @property
     def stride(self) -> int:
         """Pixels a side of one latent cell."""
-        return 2 ** (len(self.multipliers) - 1)
+        return self.patch * 2 ** (len(self.multipliers) - 1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,9 +78,7 @@ class SemanticEncoder(nn.Module):
         init = nn.initializers.normal(width**-0.5)
         self.latent_tokens = self.param("latent_tokens", init, (cfg.num_tokens, width))
         self.trunk = SemanticTrunk(cfg.encoder, cfg.grid**2, cfg.num_tokens)
-        self.conv_out = nn.Dense(
-            cfg.token_width, kernel_init=nn.initializers.normal(0.02)
-        )
+        self.conv_out = nn.Dense(cfg.token_width)
 
     def embed(self, cells: Float[Array, "T L D"]) -> Float[Array, "T S D"]:
         """Sequence [class, cells, latent tokens] of every tile."""

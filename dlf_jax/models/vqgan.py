@@ -4,9 +4,10 @@ from flax import linen as nn
 from flax import struct
 
 from dlf_jax.models.config import VQGANConfig
-from dlf_jax.nn.layers import GroupNorm, conv, fan_in_uniform
+from dlf_jax.nn.layers import GroupNorm, conv
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
+from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
 from dlf_jax.typing import Array, Float
 
 
@@ -50,7 +51,8 @@ class VQGANEncoder(nn.Module):
     def __call__(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w C"]:
         cfg = self.config
         last = len(cfg.multipliers) - 1
-        x = conv(image, cfg.channels, "conv_in")
+        x = pixel_unshuffle(image, cfg.patch)
+        x = conv(x, cfg.channels, "conv_in")
         for i, multiplier in enumerate(cfg.multipliers):
             x = _Level(
                 cfg.channels * multiplier,
@@ -87,7 +89,7 @@ class VQGANDecoder(nn.Module):
             if i > 0:
                 x = Upsample(name=f"upsample_{i}")(x)
         x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
-        return conv(x, 3, "conv_out")
+        return pixel_shuffle(conv(x, 3 * cfg.patch**2, "conv_out"), cfg.patch)
 
 
 @struct.dataclass
@@ -106,9 +108,9 @@ class VQGAN(nn.Module):
     def setup(self):
         cfg = self.config
         self.encoder = VQGANEncoder(cfg)
-        self.quant_conv = _projection(cfg.z_channels, cfg.embed_dim)
+        self.quant_conv = nn.Dense(cfg.embed_dim)
         self.quantizer = VectorQuantizer(cfg.num_codes, cfg.embed_dim)
-        self.post_quant_conv = _projection(cfg.embed_dim, cfg.z_channels)
+        self.post_quant_conv = nn.Dense(cfg.z_channels)
         self.decoder = VQGANDecoder(cfg)
 
     def encode(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w E"]:
@@ -131,8 +133,3 @@ class VQGAN(nn.Module):
         """Autoencodes `image` (in [-1, 1]) through the codebook."""
         vq = self.quantize(self.encode(image))
         return VQGANOutput(recon=self.decode(vq.quantized), vq=vq)
-
-
-def _projection(fan_in: int, features: int) -> nn.Dense:
-    init = fan_in_uniform(fan_in)
-    return nn.Dense(features, kernel_init=init, bias_init=init)

@@ -9,7 +9,7 @@ from dlf_jax.typing import Array, Float
 
 
 class ResBlock(nn.Module):
-    """Two normalised 3x3 convolutions and a shortcut."""
+    """Two normalised 3x3 convolutions and a shortcut, alone at the start."""
 
     features: int
     norm_groups: int
@@ -19,7 +19,7 @@ class ResBlock(nn.Module):
         h = nn.silu(GroupNorm(self.norm_groups, name="norm_0")(x))
         h = conv(h, self.features, "conv_0")
         h = nn.silu(GroupNorm(self.norm_groups, name="norm_1")(h))
-        h = conv(h, self.features, "conv_1")
+        h = conv(h, self.features, "conv_1", kernel_init=nn.initializers.zeros)
         if x.shape[-1] != self.features:
             x = dense(x, self.features, "shortcut")
         return x + h

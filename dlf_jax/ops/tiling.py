@@ -36,3 +36,13 @@ def pixel_shuffle(x: Float[Array, "B H W C"], factor: int) -> Float[Array, "B H2
     x = x.reshape(batch, height, width, out, factor, factor)
     x = jnp.transpose(x, (0, 1, 4, 2, 5, 3))
     return x.reshape(batch, height * factor, width * factor, out)
+
+
+def pixel_unshuffle(
+    x: Float[Array, "B H W C"], factor: int
+) -> Float[Array, "B H2 W2 D"]:
+    """Inverse of `pixel_shuffle`: moves squares of `factor` cells into channels."""
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // factor, factor, width // factor, factor, channels)
+    x = jnp.transpose(x, (0, 1, 3, 5, 2, 4))
+    return x.reshape(batch, height // factor, width // factor, channels * factor**2)

@@ -71,6 +71,7 @@ _VQGAN_DECODER_TRAINED: Rules = (
     ("vqgan/(encoder|quant_conv)/.*", FROZEN),
     ("vqgan/(quantizer|post_quant_conv|decoder)/.*", TRAINED),
 )
+_CODEBOOK_TRAINED: Rules = (("vqgan/quantizer/.*", TRAINED), *_VQGAN_FROZEN)
 _VQGAN_ALONE: Rules = (("vqgan/.*", TRAINED),)
 _TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
 
@@ -82,7 +83,7 @@ STAGES: Mapping[str, Stage] = {
     "align": Stage(
         "align",
         _VQGAN_FROZEN + _CODEC,
-        _VQGAN_FROZEN + _WHOLE_CODEC,
+        _CODEBOOK_TRAINED + _WHOLE_CODEC,
         (SEMANTIC_CODEBOOK,),
     ),
     "pixel": Stage(

@@ -26,11 +26,15 @@ class LossConfig:
     Attributes:
       l1, lpips: of the image loss (spec §15.4).
       latent, cross_entropy: of the alignment loss (spec §15.3).
+      continuous_target: the latent term asks for the VQGAN's latent before its
+        quantiser, and not for the code; with a codebook that is trained, codes as
+        targets would shrink it.
       codebook: of the quantiser's own terms.
       continuous_share: of the images, decoded without the VQGAN's quantiser.
       decode_crop: side in pixels of the random square that the joint codec decodes for
         the image loss, a multiple of the cell; 0 decodes everything.
       lpips_crop: side of the random square that LPIPS sees, at least 16.
+      lpips_images: LPIPS sees this many images of a batch; 0 stands for all.
       lpips_channel_divisor: of the LPIPS network; its weights are random unless 1.
     """
 
@@ -38,10 +42,12 @@ class LossConfig:
     lpips: float = 1.0
     latent: float = 1.0
     cross_entropy: float = 0.25
+    continuous_target: bool = False
     codebook: float = 1.0
     continuous_share: float = 0.0
     decode_crop: int = 0
     lpips_crop: int = 64
+    lpips_images: int = 0
     lpips_channel_divisor: int = 1
 
 
@@ -81,7 +87,8 @@ def _image_terms(
     config: LossConfig, constants: Any, image: Array, recon: Array, key: Array
 ) -> tuple[Array, dict[str, Array]]:
     """Image loss without the adversarial term (spec §15.4)."""
-    crops = objectives.random_crops(key, image, recon, config.lpips_crop)
+    few = slice(config.lpips_images or None)
+    crops = objectives.random_crops(key, image[few], recon[few], config.lpips_crop)
     network = LPIPS("vgg", config.lpips_channel_divisor)
     lpips = network.apply({"params": constants["lpips"]}, *crops).mean()
     l1 = objectives.absolute_error(image, recon).mean()
@@ -163,7 +170,8 @@ def _align(model_config: DLFConfig, config: LossConfig) -> Task:
             {"params": params["vqgan"]}, image, method=_targets
         )
         out, value, metrics = _codec_terms(model, config, params, constants, image, key)
-        latent = objectives.squared_error(out.latent, target.codes).mean()
+        wanted = target.inputs if config.continuous_target else target.codes
+        latent = objectives.squared_error(out.latent, wanted).mean()
         cross_entropy = objectives.code_cross_entropy(out.logits, target.indices).mean()
         return Outcome(
             loss=value + config.latent * latent + config.cross_entropy * cross_entropy,
