@@ -22,7 +22,7 @@ from dlf_jax.models.config import DLFConfig
 BUNDLED = Path(__file__).parents[1] / "weights"
 
 # Training targets only: no part of a model directory (spec §19).
-TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/")
+TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
 
 
 @dataclasses.dataclass(frozen=True)

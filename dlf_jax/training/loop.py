@@ -95,7 +95,9 @@ def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
             params, report = graft(params, donor)
             _say(f"{source} ({origin}): {report}")
         params = jax.device_put(params, replicated)
-    rules = stage.rules_for(tune_semantic=config.tune_semantic)
+    rules = stage.rules_for(
+        tune_semantic=config.tune_semantic, adversarial="discriminator" in params
+    )
     tx = make_optimizer(
         OptimizerConfig(**config.optimizer), config.steps, params, rules
     )

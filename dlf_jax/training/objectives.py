@@ -55,6 +55,36 @@ def weighted_rate(
     return lmbda[rate] * bits / num_pixels
 
 
+def generator_loss(fake_logits: Float[Array, "B h w 1"]) -> Float[Array, ""]:
+    """What the decoder minimises against the discriminator."""
+    return -jnp.mean(fake_logits)
+
+
+def hinge_loss(
+    real_logits: Float[Array, "B h w 1"], fake_logits: Float[Array, "B h w 1"]
+) -> Float[Array, ""]:
+    """What the discriminator minimises (spec §15.4)."""
+    real, fake = jax.nn.relu(1.0 - real_logits), jax.nn.relu(1.0 + fake_logits)
+    return 0.5 * (jnp.mean(real) + jnp.mean(fake))
+
+
+def adaptive_weight(
+    nll_gradient: Float[Array, "..."], generator_gradient: Float[Array, "..."]
+) -> Float[Array, ""]:
+    """Factor that gives the adversarial term the pull of the others (spec §15.4).
+
+    Args:
+      nll_gradient: of L1 plus LPIPS, with respect to the decoder's last kernel.
+      generator_gradient: of the adversarial term, with respect to the same.
+
+    Returns:
+      Ratio of their norms in [0, 1e4], without gradient.
+    """
+    norms = (jnp.linalg.norm(g.ravel()) for g in (nll_gradient, generator_gradient))
+    ratio = next(norms) / (next(norms) + 1e-4)
+    return jax.lax.stop_gradient(jnp.clip(ratio, 0.0, 1e4))
+
+
 def random_crops(
     key: Array,
     image: Float[Array, "B H W 3"],

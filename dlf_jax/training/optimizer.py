@@ -5,7 +5,7 @@ from typing import Any
 
 import optax
 
-from dlf_jax.training.stages import FROZEN, TRAINED, Rules, match_rules
+from dlf_jax.training.stages import ADVERSARY, FROZEN, TRAINED, Rules, match_rules
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ def make_optimizer(
     """Optimiser of the parameters that `rules` train.
 
     Frozen parameters get zero updates, no optimiser state, and no part in the norm
-    that is clipped.
+    that is clipped.  The discriminator's gradient is clipped by itself.
 
     Args:
       config: settings.
@@ -61,5 +61,5 @@ def make_optimizer(
         optax.clip_by_global_norm(config.clip_norm),
         optax.adam(make_schedule(config, num_steps), b1=config.b1, b2=config.b2),
     )
-    groups = {TRAINED: adam, FROZEN: optax.set_to_zero()}
+    groups = {TRAINED: adam, ADVERSARY: adam, FROZEN: optax.set_to_zero()}
     return optax.multi_transform(groups, match_rules(params, rules))

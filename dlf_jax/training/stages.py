@@ -16,12 +16,13 @@ import jax
 
 from dlf_jax.errors import UserError
 
-# Ordered (regex, FROZEN or TRAINED) pairs over "/"-joined paths; the first match wins,
-# and a parameter without a match is an error.
+# Ordered (regex, label) pairs over "/"-joined paths; the first match wins, and a
+# parameter without a match is an error.
 Rules = tuple[tuple[str, str], ...]
 
 FROZEN = "frozen"
 TRAINED = "trained"
+ADVERSARY = "adversary"  # trained as well, against the others
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +43,10 @@ class Stage:
     tune_semantic_rules: Rules
     codebooks: tuple[str, ...]
 
-    def rules_for(self, *, tune_semantic: bool) -> Rules:
-        """The table in force."""
-        return self.tune_semantic_rules if tune_semantic else self.rules
+    def rules_for(self, *, tune_semantic: bool, adversarial: bool) -> Rules:
+        """The table in force, with the discriminator's rows where there is one."""
+        rules = self.tune_semantic_rules if tune_semantic else self.rules
+        return _ADVERSARY + rules if adversarial else rules
 
 
 VQGAN_CODEBOOK = "vqgan/quantizer/embedding"
@@ -65,6 +67,10 @@ _CODEC: Rules = (
 _WHOLE_CODEC: Rules = (
     (".*_mask", FROZEN),
     (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
+)
+_ADVERSARY: Rules = (
+    ("discriminator/batch_stats/.*", FROZEN),
+    ("discriminator/params/.*", ADVERSARY),
 )
 _VQGAN_FROZEN: Rules = (("vqgan/.*", FROZEN),)
 _VQGAN_DECODER_TRAINED: Rules = (
@@ -101,7 +107,7 @@ def path_names(tree: Any) -> dict[str, Any]:
 
 
 def match_rules(tree: Any, rules: Rules) -> Any:
-    """FROZEN or TRAINED for every leaf.
+    """The label of every leaf.
 
     Args:
       tree: nested dictionaries of parameters.

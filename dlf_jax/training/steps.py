@@ -65,6 +65,8 @@ def make_train_step(
         (loss, outcome), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
         updates, opt_state = tx.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
+        leaves = path_names(params) | outcome.statistics
+        params = flax.traverse_util.unflatten_dict(leaves, sep="/")
         step = state.step + 1
 
         usage = {}

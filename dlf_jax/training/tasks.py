@@ -7,16 +7,19 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import struct
+from flax import struct, traverse_util
 
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF, CodecOutput, SemanticTokenizer
 from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.nn.vector_quantizer import VQOutput
+from dlf_jax.perceptual.discriminator import PatchDiscriminator
 from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training import objectives
-from dlf_jax.training.stages import SEMANTIC_CODEBOOK, VQGAN_CODEBOOK
+from dlf_jax.training.stages import SEMANTIC_CODEBOOK, VQGAN_CODEBOOK, path_names
 from dlf_jax.typing import Array, Float, Int
+
+_LAST_KERNEL = "vqgan/decoder/conv_out/kernel"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,9 @@ class LossConfig:
       continuous_share: of the images, decoded without the VQGAN's quantiser.
       decode_crop: side in pixels of the random square that the joint codec decodes for
         the image loss, a multiple of the cell; 0 decodes everything.
+      adversarial: of the adversarial term, which is also scaled so that it pulls at the
+        decoder's last layer as hard as the others; 0 leaves the discriminator out.
+      discriminator_channels: width of the discriminator's first layer.
       lpips_crop: side of the random square that LPIPS sees, at least 16.
       lpips_images: LPIPS sees this many images of a batch; 0 stands for all.
       lpips_channel_divisor: of the LPIPS network; its weights are random unless 1.
@@ -46,6 +52,8 @@ class LossConfig:
     codebook: float = 1.0
     continuous_share: float = 0.0
     decode_crop: int = 0
+    adversarial: float = 0.0
+    discriminator_channels: int = 64
     lpips_crop: int = 64
     lpips_images: int = 0
     lpips_channel_divisor: int = 1
@@ -59,11 +67,14 @@ class Outcome:
       loss: what is minimised.
       metrics: its parts and other scalars worth logging.
       codes: what every codebook of the stage did, by the codebook's path.
+      statistics: new values of the parameters that follow the data and no gradient, by
+        path.
     """
 
     loss: Float[Array, ""]
     metrics: dict[str, Float[Array, ""]]
     codes: dict[str, VQOutput]
+    statistics: dict[str, Array] = struct.field(default_factory=dict)
 
 
 class Task(NamedTuple):
@@ -183,8 +194,18 @@ def _align(model_config: DLFConfig, config: LossConfig) -> Task:
 
 
 def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
-    """The joint codec, judged by its images (spec §15.4, no adversarial term)."""
+    """The joint codec, judged by its images (spec §15.4)."""
     model = DLF(model_config)
+    judge = PatchDiscriminator(config.discriminator_channels)
+
+    def init(key: Array, image: Array) -> Any:
+        params = _init_codec(model, key, image)
+        if config.adversarial:
+            params["discriminator"] = judge.init(key, image, train=True)
+        return params
+
+    def decode(params: Any, latent: Array) -> Array:
+        return model.apply({"params": params}, latent, method=DLF.reconstruct)
 
     def loss(params: Any, constants: Any, image: Array, key: Array) -> Outcome:
         codec_key, decode_key, crop_key = jax.random.split(key, 3)
@@ -194,15 +215,59 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
         side = config.decode_crop or image.shape[1]
         cells = min(side, image.shape[1]) // model_config.patch_size
         latent, target = objectives.random_cells(decode_key, out.latent, image, cells)
-        recon = model.apply({"params": params}, latent, method=DLF.reconstruct)
+        recon = decode(params, latent)
         nll, parts = _image_terms(config, constants, target, recon, crop_key)
-        return Outcome(
+        outcome = Outcome(
             loss=value + nll,
             metrics=metrics | parts,
             codes={SEMANTIC_CODEBOOK: out.tokens},
         )
+        if not config.adversarial:
+            return outcome
 
-    return Task(partial(_init_codec, model), loss, needs_lpips=True)
+        fixed, fixed_latent = jax.lax.stop_gradient((params, latent))
+
+        def terms(kernel: Array) -> tuple[Array, Array]:
+            """Both image terms as functions of the decoder's last kernel."""
+            flat = path_names(fixed) | {_LAST_KERNEL: kernel}
+            recon = decode(traverse_util.unflatten_dict(flat, sep="/"), fixed_latent)
+            logits, _ = _judge(judge, fixed["discriminator"], recon)
+            nll, _ = _image_terms(config, constants, target, recon, crop_key)
+            return nll, objectives.generator_loss(logits)
+
+        _, pull = jax.vjp(terms, path_names(fixed)[_LAST_KERNEL])
+        weight = config.adversarial * objectives.adaptive_weight(
+            *pull((1.0, 0.0)), *pull((0.0, 1.0))
+        )
+        # Three passes, as three batches move the released running statistics.
+        logits, variables = _judge(judge, fixed["discriminator"], recon)
+        generator = objectives.generator_loss(logits)
+        variables = {**params["discriminator"], **variables}
+        real, variables = _judge(judge, variables, target)
+        variables = {**params["discriminator"], **variables}
+        fake, variables = _judge(judge, variables, jax.lax.stop_gradient(recon))
+        discriminator = objectives.hinge_loss(real, fake)
+        return outcome.replace(
+            loss=outcome.loss + weight * generator + discriminator,
+            metrics=outcome.metrics
+            | {
+                "generator": generator,
+                "discriminator": discriminator,
+                "adversarial_weight": weight,
+                "logits/real": jnp.mean(real),
+                "logits/fake": jnp.mean(fake),
+            },
+            statistics=path_names({"discriminator": variables}),
+        )
+
+    return Task(init, loss, needs_lpips=True)
+
+
+def _judge(
+    judge: PatchDiscriminator, variables: Any, image: Array
+) -> tuple[Array, Mapping[str, Any]]:
+    """Logits of an image, and the running statistics after it."""
+    return judge.apply(variables, image, train=True, mutable=["batch_stats"])
 
 
 def _targets(vqgan: VQGAN, image: Array) -> VQOutput:
@@ -234,12 +299,8 @@ def _codec_terms(
     rate_key, noise_key = jax.random.split(key)
     batch, height, width, _ = image.shape
     rate = balanced_rates(rate_key, batch, num_rates)
-    noise = jax.random.uniform(
-        noise_key,
-        (batch, height // stride, width // stride, model.config.latent_channels),
-        minval=-0.5,
-        maxval=0.5,
-    )
+    grid = (height // stride, width // stride)
+    noise = uniform_noise(noise_key, (batch, *grid, model.config.latent_channels))
     out = model.apply({"params": params}, image, rate, noise)
     num_pixels = height * width
     weighted = objectives.weighted_rate(
@@ -252,6 +313,11 @@ def _codec_terms(
         bits = jnp.sum(out.bits_rounded * members) / jnp.maximum(members.sum(), 1)
         metrics[f"bpp/{r}"] = bits / num_pixels
     return out, weighted + config.codebook * vq, metrics
+
+
+def uniform_noise(key: Array, shape: tuple[int, ...]) -> Array:
+    """What stands for the rounding of symbols in training: uniform in ±½."""
+    return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
 
 
 def balanced_rates(key: Array, batch: int, num_rates: int) -> Int[Array, "B"]:

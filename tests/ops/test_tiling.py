@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from dlf_jax.ops.tiling import from_tiles, pixel_shuffle, to_tiles
+from dlf_jax.ops.tiling import from_tiles, pixel_shuffle, pixel_unshuffle, to_tiles
 
 
 def test_tiles_are_ordered_by_image_row_and_column():
@@ -33,3 +33,10 @@ def test_pixel_shuffle_index_formula():
     out = pixel_shuffle(x, 2)
     for r, c, i, j, ch in np.ndindex(2, 3, 2, 2, 3):
         assert out[0, 2 * r + i, 2 * c + j, ch] == x[0, r, c, 4 * ch + 2 * i + j]
+
+
+def test_pixel_unshuffle_is_the_inverse():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 6, 5)), jnp.float32)
+    cells = pixel_unshuffle(x, 2)
+    assert cells.shape == (2, 2, 3, 20)
+    np.testing.assert_array_equal(pixel_shuffle(cells, 2), x)

@@ -36,6 +36,21 @@ def test_rate_is_weighted_by_the_lambda_of_each_image():
     np.testing.assert_allclose(found, [4.0, 0.5, 1.0])
 
 
+def test_hinge_loss_is_zero_beyond_the_margin():
+    real, fake = jnp.array([1.5, 0.5]), jnp.array([-1.0, 0.0])
+    np.testing.assert_allclose(objectives.hinge_loss(real, fake), 0.5 * (0.25 + 0.5))
+    np.testing.assert_allclose(objectives.generator_loss(fake), 0.5)
+
+
+def test_adaptive_weight_is_the_ratio_of_the_norms():
+    nll, generator = jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 2.0]])
+    weight = objectives.adaptive_weight
+    np.testing.assert_allclose(weight(nll, generator), 5.0 / 2.0001, rtol=1e-6)
+    np.testing.assert_allclose(weight(nll, 0 * generator), 1e4)
+    gradient = jax.grad(lambda x: weight(x, generator))(nll)
+    np.testing.assert_array_equal(gradient, 0.0)
+
+
 def test_crops_are_the_same_square_of_both_images():
     image = jnp.arange(3 * 12 * 10 * 3, dtype=jnp.float32).reshape(3, 12, 10, 3)
     crops = jax.jit(objectives.random_crops, static_argnums=3)

@@ -7,6 +7,7 @@ import pytest
 
 from dlf_jax.errors import UserError
 from dlf_jax.training.stages import (
+    ADVERSARY,
     FROZEN,
     STAGES,
     TRAINED,
@@ -32,7 +33,7 @@ def shapes(tiny_config, loss_config):
 
 
 def _trained(shapes, stage, tune_semantic):
-    rules = STAGES[stage].rules_for(tune_semantic=tune_semantic)
+    rules = STAGES[stage].rules_for(tune_semantic=tune_semantic, adversarial=False)
     labels = path_names(match_rules(shapes[stage], rules))
     return {path for path, label in labels.items() if label == TRAINED}
 
@@ -92,6 +93,22 @@ def test_split_of_the_joint_stages(shapes, path, align, pixel, tuned):
     assert (path in _trained(shapes, "align", False)) == align
     assert (path in _trained(shapes, "pixel", False)) == pixel
     assert (path in _trained(shapes, "pixel", True)) == tuned
+
+
+def test_align_from_scratch_moves_the_codes_that_it_mixes(shapes):
+    path = "vqgan/quantizer/embedding"
+    assert path in _trained(shapes, "align", True)
+    assert path not in _trained(shapes, "align", False)
+
+
+def test_discriminator_has_rows_of_its_own(shapes):
+    discriminator = {"params": {"conv": 0}, "batch_stats": {"norm": {"mean": 0}}}
+    params = shapes["pixel"] | {"discriminator": discriminator}
+    rules = STAGES["pixel"].rules_for(tune_semantic=False, adversarial=True)
+    labels = path_names(match_rules(params, rules))
+    assert labels["discriminator/params/conv"] == ADVERSARY
+    assert labels["discriminator/batch_stats/norm/mean"] == FROZEN
+    assert labels["vqgan/decoder/conv_out/kernel"] == TRAINED
 
 
 def test_frozen_codebooks_are_never_revived(shapes):

@@ -1,5 +1,7 @@
 """One update of every stage of a tiny codec."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,8 @@ import pytest
 
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 from dlf_jax.training.stages import (
+    FROZEN,
     STAGES,
-    TRAINED,
     match_rules,
     path_names,
     trained_codebooks,
@@ -59,7 +61,8 @@ _CASES = {
 def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params):
     """Rules, random state, step and its other arguments for one stage."""
     stage = STAGES[name]
-    rules = stage.rules_for(tune_semantic=tune_semantic)
+    adversarial = loss_config.adversarial > 0
+    rules = stage.rules_for(tune_semantic=tune_semantic, adversarial=adversarial)
     task = TASKS[stage.objective](tiny_config, loss_config)
     params = _unflatten(_random_params(task))
     tx = make_optimizer(_OPTIMIZER, 10, params, rules)
@@ -68,7 +71,7 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params):
     step = make_train_step(
         task, tx, seed=0, ema_decay=0.9, revive_every=100, lmbda_warmup=1
     )
-    batch = jax.random.randint(jax.random.key(0), (2, 16, 16, 3), 0, 256)
+    batch = jax.random.randint(jax.random.key(0), (2, 32, 32, 3), 0, 256)
     constants = {"lmbda": jnp.array([2.0, 1.0])}
     if task.needs_lpips:
         constants["lpips"] = lpips_params
@@ -106,11 +109,17 @@ def test_step_keeps_the_structure_of_the_state(
         ("tokenizer", False),
         pytest.param("align", False, marks=pytest.mark.slow),
         pytest.param("pixel", True, marks=pytest.mark.slow),
+        pytest.param("adversarial", False, marks=pytest.mark.slow),
     ],
 )
 def test_one_step_moves_exactly_the_trained_parameters(
     name, tune_semantic, tiny_config, loss_config, lpips_params
 ):
+    if name == "adversarial":
+        name = "pixel"
+        loss_config = dataclasses.replace(
+            loss_config, adversarial=0.8, discriminator_channels=4
+        )
     rules, state, step, constants, batch = _setup(
         name, tune_semantic, tiny_config, loss_config, lpips_params
     )
@@ -123,7 +132,8 @@ def test_one_step_moves_exactly_the_trained_parameters(
     labels = path_names(match_rules(state.params, rules))
     before, after = path_names(state.params), path_names(new.params)
     moved = {path for path in before if (before[path] != after[path]).any()}
-    trained = {path for path, label in labels.items() if label == TRAINED}
+    trained = {path for path, label in labels.items() if label != FROZEN}
+    trained |= {path for path in before if "/batch_stats/" in path}
     assert moved <= trained
     # A bias may have no gradient: that of attention keys never has one.
     stuck = {path for path in trained - moved if "bias" not in path.split("/")[-1]}

@@ -1,0 +1,88 @@
+"""PatchGAN: judges every overlapping patch of an image as real or made."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from dlf_jax.typing import Array, Float
+
+_MOMENTUM = 0.1  # share of a batch in the running statistics
+_SLOPE = 0.2
+
+_kernel_init = nn.initializers.normal(0.02)
+
+
+class PatchDiscriminator(nn.Module):
+    """Four or more 4x4 convolutions; one logit for each 70x70 patch by default.
+
+    Normalises with the statistics of the batch at hand where `train` is set, and moves
+    the running statistics (collection "batch_stats") towards them; with the running
+    statistics otherwise.
+
+    Attributes:
+      channels: output channels of the first layer; each further one has twice as many.
+      num_strided: layers of stride 2; two of stride 1 follow.
+
+    Reference: Isola et al., "Image-to-Image Translation with Conditional Adversarial
+    Networks", CVPR 2017; DLF, architecture spec §15.4.
+    """
+
+    channels: int = 64
+    num_strided: int = 3
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "B H W 3"], *, train: bool
+    ) -> Float[Array, "B h w 1"]:
+        """Logits, larger for images that look real; 256 pixels give 30 logits a side.
+
+        Args:
+          image: in [-1, 1]; with the default layers, sides of at least 32 pixels.
+          train: which statistics normalise.
+        """
+        x = nn.leaky_relu(_conv(image, self.channels, 2, "conv_0"), _SLOPE)
+        for i in range(1, self.num_strided + 1):
+            stride = 2 if i < self.num_strided else 1
+            features = self.channels * 2**i
+            x = _conv(x, features, stride, f"conv_{i}", use_bias=False)
+            x = nn.leaky_relu(_BatchNorm(name=f"norm_{i}")(x, train=train), _SLOPE)
+        return _conv(x, 1, 1, "conv_out")
+
+
+def _conv(x: Array, features: int, stride: int, name: str, **kwargs) -> Array:
+    return nn.Conv(
+        features,
+        (4, 4),
+        strides=stride,
+        padding=1,
+        kernel_init=_kernel_init,
+        name=name,
+        **kwargs,
+    )(x)
+
+
+class _BatchNorm(nn.Module):
+    """Batch normalisation with PyTorch's running variance, which is unbiased."""
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "B H W C"], *, train: bool
+    ) -> Float[Array, "B H W C"]:
+        shape = x.shape[-1:]
+
+        def near_one(key: Array) -> Float[Array, "C"]:
+            return 1.0 + 0.02 * jax.random.normal(key, shape)
+
+        scale = self.param("scale", near_one)
+        bias = self.param("bias", nn.initializers.zeros, shape)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        running_var = self.variable("batch_stats", "var", jnp.ones, shape)
+        mean, var = running_mean.value, running_var.value
+        if train:
+            mean, var = jnp.mean(x, axis=(0, 1, 2)), jnp.var(x, axis=(0, 1, 2))
+            if not self.is_initializing():
+                count = x.size // x.shape[-1]
+                unbiased = var * count / (count - 1)
+                running_mean.value += _MOMENTUM * (mean - running_mean.value)
+                running_var.value += _MOMENTUM * (unbiased - running_var.value)
+        return (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias
