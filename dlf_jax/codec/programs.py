@@ -9,7 +9,6 @@ import concurrent.futures
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import secrets
@@ -113,8 +112,7 @@ class Program:
 def _cache_folder() -> Path | None:
     """Where traced programs are kept; None where jax's own cache is off or remote."""
     folder = jax.config.jax_compilation_cache_dir
-    # jax needs this library to write programs but does not require it.
-    if not folder or "://" in folder or not importlib.util.find_spec("flatbuffers"):
+    if not folder or "://" in folder:
         return None
     return Path(folder) / "dlf_jax_programs"
 

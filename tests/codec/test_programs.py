@@ -1,6 +1,5 @@
 """Programs compute what they are built from, compile once, and come from the cache."""
 
-import importlib.util
 import threading
 
 import jax
@@ -39,8 +38,6 @@ def no_cache():
 
 @pytest.fixture
 def cache(tmp_path, no_cache):
-    if not importlib.util.find_spec("flatbuffers"):
-        pytest.skip("jax writes programs with the flatbuffers library only")
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     return tmp_path / "dlf_jax_programs"
 
