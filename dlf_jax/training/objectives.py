@@ -69,7 +69,7 @@ def hinge_loss(
 
 
 def adaptive_weight(
-    nll_gradient: Float[Array, "..."], generator_gradient: Float[Array, "..."]
+    nll_gradient: Float[Array, "*S"], generator_gradient: Float[Array, "*S"]
 ) -> Float[Array, ""]:
     """Factor that gives the adversarial term the pull of the others (spec §15.4).
 
