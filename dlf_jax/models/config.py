@@ -31,9 +31,9 @@ class VQGANConfig:
       z_channels: channels between the convolutional nets and the 1x1 projections.
       embed_dim: width of a codebook entry.
       num_codes: number of codebook entries.
-      norm_groups: groups of every GroupNorm.  With few channels, one group keeps what
-        sets a picture's colour apart from its neighbours': the differences between the
-        means of the channels.
+      norm_groups: groups of every GroupNorm, whose statistics are those of the whole
+        map: a network trained on small crops does not carry over to large pictures.
+        0 normalises the channels of each cell by themselves, at any size alike.
       patch: squares of this side are one cell of the finest level, so that no layer
         works on single pixels.
     """

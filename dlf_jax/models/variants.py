@@ -38,7 +38,7 @@ VARIANTS: dict[str, DLFConfig] = {
             z_channels=64,
             embed_dim=64,
             num_codes=256,
-            norm_groups=1,
+            norm_groups=0,
         ),
     ),
 }

@@ -4,7 +4,7 @@ from flax import linen as nn
 from flax import struct
 
 from dlf_jax.models.config import VQGANConfig
-from dlf_jax.nn.layers import GroupNorm, conv
+from dlf_jax.nn.layers import cell_or_group_norm, conv
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
 from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
@@ -64,7 +64,7 @@ class VQGANEncoder(nn.Module):
             if i < last:
                 x = Downsample(name=f"downsample_{i}")(x)
         x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
-        x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
+        x = nn.silu(cell_or_group_norm(cfg.norm_groups, "norm_out")(x))
         return conv(x, cfg.z_channels, "conv_out")
 
 
@@ -88,7 +88,7 @@ class VQGANDecoder(nn.Module):
             )(x)
             if i > 0:
                 x = Upsample(name=f"upsample_{i}")(x)
-        x = nn.silu(GroupNorm(cfg.norm_groups, name="norm_out")(x))
+        x = nn.silu(cell_or_group_norm(cfg.norm_groups, "norm_out")(x))
         return pixel_shuffle(conv(x, 3 * cfg.patch**2, "conv_out"), cfg.patch)
 
 

@@ -16,6 +16,14 @@ from dlf_jax.typing import Array, Float
 LayerNorm = functools.partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False)
 GroupNorm = functools.partial(nn.GroupNorm, epsilon=1e-6, use_fast_variance=False)
 
+
+def cell_or_group_norm(num_groups: int, name: str) -> nn.Module:
+    """`GroupNorm`, or for 0 groups the same over the channels of each cell alone."""
+    if num_groups:
+        return GroupNorm(num_groups, name=name)
+    return LayerNorm(epsilon=1e-6, name=name)
+
+
 gelu = functools.partial(nn.gelu, approximate=False)
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dlf_jax.nn.layers import GroupNorm, conv, dense
+from dlf_jax.nn.layers import cell_or_group_norm, conv, dense
 from dlf_jax.typing import Array, Float
 
 
@@ -16,9 +16,9 @@ class ResBlock(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
-        h = nn.silu(GroupNorm(self.norm_groups, name="norm_0")(x))
+        h = nn.silu(cell_or_group_norm(self.norm_groups, "norm_0")(x))
         h = conv(h, self.features, "conv_0")
-        h = nn.silu(GroupNorm(self.norm_groups, name="norm_1")(h))
+        h = nn.silu(cell_or_group_norm(self.norm_groups, "norm_1")(h))
         h = conv(h, self.features, "conv_1", kernel_init=nn.initializers.zeros)
         if x.shape[-1] != self.features:
             x = dense(x, self.features, "shortcut")
@@ -37,7 +37,7 @@ class SpatialAttention(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         batch, height, width, channels = x.shape
-        h = GroupNorm(self.norm_groups, name="norm")(x)
+        h = cell_or_group_norm(self.norm_groups, "norm")(x)
         h = h.reshape(batch, height * width, channels)
         q, k, v = (dense(h, channels, name) for name in ("query", "key", "value"))
         scores = jnp.einsum("bqc,bkc->bqk", q, k) * channels**-0.5

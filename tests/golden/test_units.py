@@ -1,5 +1,6 @@
 """Each block alone against one small instance of the official one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -21,6 +22,7 @@ from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.nn.vector_quantizer import VectorQuantizer
 from dlf_jax.ops.tiling import pixel_shuffle
+from tests.golden.select_units import restore
 
 CONV = (("conv.", "conv/", names.CONV),)
 CODEBOOK = (("embedding.weight", "embedding", "a b -> a b"),)
@@ -40,9 +42,26 @@ def tokens_second(x):
 
 
 @pytest.fixture(scope="module")
-def units(parity: Path) -> dict[str, np.ndarray]:
+def units() -> dict[str, np.ndarray]:
+    with np.load(Path(__file__).with_name("units.npz")) as file:
+        return restore(dict(file))
+
+
+@pytest.fixture(autouse=True)
+def _highest_precision() -> Iterator[None]:
+    """Matrix products in full float32 wherever these tests run."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
+def test_shipped_units_are_the_official_ones(units, parity):
     with np.load(parity / "units" / "units.npz") as file:
-        return dict(file)
+        official = dict(file)
+    assert units.keys() == official.keys()
+    for name, array in units.items():
+        assert array.dtype == official[name].dtype
+        expected = official[name][: len(array)] if array.ndim else official[name]
+        np.testing.assert_array_equal(array, expected)
 
 
 def run(units, name: str, module: nn.Module, table: tuple, *inputs):
