@@ -18,7 +18,7 @@ def found():
 @pytest.mark.parametrize("name", ["tokens", "symbols"])
 def test_integers_are_the_same(found, name):
     with np.load(_FILE) as golden:
-        assert len(np.unique(golden[name])) > 5
+        assert len(np.unique(golden[name])) > 2
         np.testing.assert_array_equal(found[name], golden[name])
 
 
