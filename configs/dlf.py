@@ -14,13 +14,19 @@ vqgan, tokenizer, align, pixel in this order.
 
 import ml_collections
 
-# Preset nano: what differs between the stages.  From random weights, the stages with
-# transformers stay at the mean image where the learning rate is 4e-4 or more.
+# Preset nano: what differs between the stages.
 _NANO = {
-    "vqgan": dict(steps=12_000, size=64, batch_size=8, learning_rate=8e-4),
-    "tokenizer": dict(steps=4_000, size=128, batch_size=8, learning_rate=2.5e-4),
-    "align": dict(steps=6_000, size=256, batch_size=2, learning_rate=2.5e-4),
-    "pixel": dict(steps=12_000, size=256, batch_size=2, learning_rate=1.5e-4),
+    "vqgan": {
+        "steps": 12_000,
+        "batch_size": 8,
+        "crop.size": 64,
+        "loss.lpips": 0.5,
+        "loss.lpips_images": 2,
+        "optimizer.learning_rate": 6e-4,
+    },
+    "tokenizer": {"steps": 4_000, "batch_size": 8, "crop.size": 128},
+    "align": {"steps": 4_000, "lmbda": (0.0,) * 4},
+    "pixel": {"steps": 12_000},
 }
 
 # Options of the argument after the colon, with their defaults.
@@ -42,7 +48,6 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     """Settings of one stage; every key can be overridden as --config.KEY=VALUE."""
     options = _parse(argument)
     stages = {"nano": _NANO}[options["preset"]]
-    stage = stages[options["stage"]]
     config = ml_collections.ConfigDict()
 
     # What to train.
@@ -57,10 +62,10 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.num_threads = 1  # threads that prepare crops
     config.validation_photos = 16  # held-out photos in the validation batch
     config.crop = ml_collections.ConfigDict()
-    config.crop.size = stage["size"]  # side of a crop, a multiple of the tile
+    config.crop.size = 256  # side of a crop, a multiple of the tile
     config.crop.min_scale = 0.4  # photos are shrunk by up to this factor first
     config.crop.flip = True  # mirror half of the crops
-    config.batch_size = stage["batch_size"]  # crops a step, over all devices
+    config.batch_size = 2  # crops a step, over all devices
 
     # Loss (dlf_jax/training/tasks.py).
     config.loss = ml_collections.ConfigDict()
@@ -70,23 +75,24 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss.discriminator_channels = 32  # width of its first layer
     config.loss.decode_crop = 128  # the codec decodes a random square of this side
     config.loss.lpips_crop = 64  # LPIPS sees a random square of this side
-    config.loss.lpips_images = 2  # of so many images of a batch, 0: of all
+    config.loss.lpips_images = 0  # of so many images of a batch; 0: of all
     config.loss.latent = 1.0  # mean squared error of the VQGAN latent
     config.loss.continuous_target = True  # that latent before quantisation
-    config.loss.cross_entropy = 0.25  # of the VQGAN codes
-    config.loss.codebook = 1.0  # codebook term plus a quarter of the commitment term
-    config.loss.continuous_share = 0.5  # of the images skip the VQGAN's quantiser
+    config.loss.cross_entropy = 0.1  # of the VQGAN codes
+    config.loss.codebook = 0.1  # codebook term plus a quarter of the commitment term
+    # Learnt through its quantiser, a VQGAN stays at blurs for thousands of steps.
+    config.loss.continuous_share = 1.0  # of the images skip it
 
     # Rate.  A latent that the decoder cannot read yet must not be priced away.
-    config.lmbda = (5.0, 2.5, 1.2, 0.6)  # weight of bpp for every rate point
-    config.lmbda_warmup = 1_000  # steps of a linear rise from 0
+    config.lmbda = (4.0, 2.0, 1.0, 0.5)  # weight of bpp for every rate point
+    config.lmbda_warmup = 1_500  # steps of a linear rise from 0
 
     # Optimisation.
     config.seed = 0  # of weights, data order, crops, rates and noise
-    config.steps = stage["steps"]  # length of the stage; the schedule ends with it
+    config.steps = 0  # length of the stage; the schedule ends with it
     config.optimizer = ml_collections.ConfigDict()
-    config.optimizer.learning_rate = stage["learning_rate"]  # peak
-    config.optimizer.warmup_steps = 200  # linear rise to the peak, then half a cosine
+    config.optimizer.learning_rate = 3e-4  # peak
+    config.optimizer.warmup_steps = 100  # linear rise to the peak, then half a cosine
     config.optimizer.final_factor = 0.02  # last learning rate over the peak
     config.optimizer.clip_norm = 1.0  # limit on the gradient norm
     config.optimizer.b1 = 0.9  # Adam's first decay
@@ -98,4 +104,5 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.log_every = 50  # steps between log lines
     config.save_minutes = 5.0  # minutes between checkpoints
 
+    config.update_from_flattened_dict(stages[options["stage"]])
     return config.lock()
