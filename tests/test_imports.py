@@ -150,7 +150,8 @@ def test_an_allowed_import_is_not_reported(module, source):
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("dlf_jax", ["train"]), ("tests", ["train", "test"])]
+    ("folder", "extras"),
+    [("dlf_jax", ["train", "torch"]), ("tests", ["train", "test"])],
 )
 def test_every_imported_library_is_declared(folder, extras):
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]

@@ -10,12 +10,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import traverse_util
 
-from dlf_jax.checkpoints.official_names import DROPPED, NETWORK
+from dlf_jax.checkpoints.arrays import LazyArray
+from dlf_jax.checkpoints.official_names import KINDS
+from dlf_jax.checkpoints.paths import flatten, nest
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.models.dlf import DLF
+from dlf_jax.models.dlf import DLF, SemanticTokenizer
+from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.ops.windows import shift_masks
 
 
@@ -56,11 +58,13 @@ class Entry:
       path: our parameter path, joined with "/".
       layout: how its axes map.
       shape: shape of the official array.
+      our_shape: shape of the parameter.
     """
 
     path: str
     layout: Layout
     shape: tuple[int, ...]
+    our_shape: tuple[int, ...]
 
 
 def match_names(
@@ -84,7 +88,7 @@ def match_names(
             if (match := pattern.fullmatch(path))
         )
         nothing = np.broadcast_to(np.float32(0), shape)
-        entry = Entry(path, layout, layout.official(nothing).shape)
+        entry = Entry(path, layout, layout.official(nothing).shape, shape)
         entries[official.format(**match.groupdict())] = entry
     return entries
 
@@ -97,47 +101,87 @@ def convert(
     Raises:
       UserError: if names are missing or unexpected, or shapes differ.
     """
-    _require_none("lacks", entries.keys() - state.keys())
-    _require_none("has the unknown", state.keys() - entries.keys())
-    arrays = {name: np.asarray(state[name]) for name in entries}
-    _require_none(
-        "has the wrong size of",
-        {
-            f"{name} {arrays[name].shape} (should be {entry.shape})"
-            for name, entry in entries.items()
-            if arrays[name].shape != entry.shape
-        },
-    )
-    params = {e.path: e.layout.ours(arrays[name]) for name, e in entries.items()}
-    return traverse_util.unflatten_dict(params, sep="/")
+    arrays = {name: np.asarray(value) for name, value in state.items()}
+    _check_names(arrays, entries)
+    return nest({e.path: e.layout.ours(arrays[name]) for name, e in entries.items()})
+
+
+def rename(
+    state: Mapping[str, LazyArray], entries: Mapping[str, Entry], window: int
+) -> dict[str, LazyArray]:
+    """`convert` without reading anything but masks: path -> array, float32.
+
+    Args:
+      state: official name -> array.
+      entries: what there must be.
+      window: cells a side of a window.
+
+    Raises:
+      UserError: as `convert`, or if arrays have another type than floating point of
+        at most 32 bits, or the masks do not forbid the pairs that they must.
+    """
+    _check_names(state, entries)
+    types = {name: state[name].dtype for name in entries}
+    wrong = {
+        f"{name} ({dtype.name}, should be float32)"
+        for name, dtype in types.items()
+        if dtype.kind != "f" or dtype.itemsize > 4
+    }
+    _require_none("has the wrong type of", wrong)
+    _check_masks({n: a.read() for n, a in state.items() if n.endswith("_mask")}, window)
+
+    def ours(layout: Layout, array: np.ndarray) -> np.ndarray:
+        return layout.ours(array).astype(np.float32, copy=False)
+
+    return {
+        entry.path: state[name].map(functools.partial(ours, entry.layout))
+        for name, entry in entries.items()
+    }
 
 
 @functools.cache
-def name_map(config: DLFConfig) -> Mapping[str, Entry]:
-    """Official name -> entry, for every parameter of the codec, computing none."""
+def name_map(config: DLFConfig, kind: str = "dlf") -> Mapping[str, Entry]:
+    """Official name -> entry, for every parameter, computing none.
 
-    def touch_everything(model, image, rate):
+    Args:
+      config: sizes of the codec; "titok" and "vqgan" need only their own.
+      kind: of checkpoint, a key of `official_names.KINDS`.
+    """
+    image = jnp.zeros((1, config.tile_size, config.tile_size, 3))
+    rate = jnp.zeros(1, jnp.int32)
+
+    def whole_codec(model, image, rate):
         model(image, rate)
         model.vqgan(image)
 
-    model = DLF(config)
-    image = jnp.zeros((1, config.tile_size, config.tile_size, 3))
-    variables = jax.eval_shape(
-        lambda key, *args: model.init(key, *args, method=touch_everything),
-        jax.random.key(0),
-        image,
-        jnp.zeros(1, jnp.int32),
-    )
-    flat = traverse_util.flatten_dict(variables["params"], sep="/")
-    shapes = {path: value.shape for path, value in flat.items()}
-    return types.MappingProxyType(match_names(NETWORK, shapes))
+    if kind == "dlf":
+        tree = _shapes(DLF(config), image, rate, method=whole_codec)
+    elif kind == "titok":
+        tree = _shapes(SemanticTokenizer(config), image)["codec"]
+    else:
+        tree = {"vqgan": _shapes(VQGAN(config.vqgan), image)}
+    shapes = {path: value.shape for path, value in flatten(tree).items()}
+    return types.MappingProxyType(match_names(KINDS[kind].table, shapes))
+
+
+def _shapes(module, *args, method=None) -> Mapping[str, Any]:
+    def init(key, *args):
+        return module.init(key, *args, method=method)
+
+    return jax.eval_shape(init, jax.random.key(0), *args)["params"]
+
+
+def without_dropped(state: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The entries of a state dict that have a place in our parameters."""
+    dropped = re.compile("|".join(pattern for pattern, _ in KINDS[kind].dropped))
+    return {name: v for name, v in state.items() if not dropped.fullmatch(name)}
 
 
 def from_official(state: Mapping[str, np.ndarray], config: DLFConfig) -> dict[str, Any]:
     """Our parameters from an official state dict.
 
     Args:
-      state: official name -> array; what `DROPPED` lists may be present or absent.
+      state: official name -> array; what the kind drops may be present or absent.
       config: sizes of the network.
 
     Returns:
@@ -147,17 +191,10 @@ def from_official(state: Mapping[str, np.ndarray], config: DLFConfig) -> dict[st
       UserError: if names are missing or unexpected, shapes differ, or the masks of
         shifted windows do not forbid the pairs that they must.
     """
-    dropped = re.compile("|".join(pattern for pattern, _ in DROPPED))
-    state = {name: v for name, v in state.items() if not dropped.fullmatch(name)}
+    state = without_dropped(state, "dlf")
     params = convert(state, name_map(config))
-    upper_lower, left_right = map(np.isneginf, shift_masks(config.window))
-    for suffix, forbidden in (
-        ("upper_lower_mask", upper_lower),
-        ("left_right_mask", left_right),
-    ):
-        masks = {name for name in state if name.endswith(suffix)}
-        wrong = {n for n in masks if np.any(np.isneginf(state[n]) != forbidden)}
-        _require_none("forbids the wrong pairs in", wrong)
+    masks = {name: state[name] for name in state if name.endswith("_mask")}
+    _check_masks(masks, config.window)
     return params
 
 
@@ -171,7 +208,7 @@ def to_official(params: Mapping[str, Any], config: DLFConfig) -> dict[str, np.nd
     Raises:
       ValueError: if the tree is not that of the configuration.
     """
-    arrays = traverse_util.flatten_dict(params, sep="/")
+    arrays = flatten(params)
     entries = name_map(config)
     if arrays.keys() != {entry.path for entry in entries.values()}:
         raise ValueError("the parameters are not those of the configuration")
@@ -189,6 +226,34 @@ def _flatten(table: tuple) -> Iterator[tuple[str, str, Layout]]:
         else:
             for official_end, ours_end, layout in _flatten(rest):
                 yield official + official_end, ours + ours_end, layout
+
+
+def _check_names(
+    state: Mapping[str, np.ndarray | LazyArray], entries: Mapping[str, Entry]
+) -> None:
+    _require_none("lacks", entries.keys() - state.keys())
+    _require_none("has the unknown", state.keys() - entries.keys())
+    wrong = {
+        f"{name} {state[name].shape} (should be {entry.shape})"
+        for name, entry in entries.items()
+        if state[name].shape != entry.shape
+    }
+    _require_none("has the wrong size of", wrong)
+
+
+def _check_masks(masks: Mapping[str, np.ndarray], window: int) -> None:
+    """Masks forbid, with −inf, exactly the pairs that a cyclic shift glues together."""
+    upper_lower, left_right = shift_masks(window)
+    wrong = set()
+    for name, mask in masks.items():
+        forbidden = np.isneginf(
+            upper_lower if name.endswith("upper_lower_mask") else left_right
+        )
+        if np.any(np.isneginf(mask) != forbidden) or np.any(
+            np.isfinite(mask) == forbidden
+        ):
+            wrong.add(name)
+    _require_none("forbids the wrong pairs in", wrong)
 
 
 def _require_none(problem: str, names: set[str]) -> None:

@@ -6,12 +6,7 @@ its third item is the table of what follows, or, at the end of a name, how the a
 index in braces is the same number on both sides.
 """
 
-# Official names that have no place in the model, and what they are.
-DROPPED = (
-    (r"epoch_for_strategy|lmbda_idx|lmbda_list", "state of the training schedule"),
-    (r"img_loss\.perceptual_loss\..*", "LPIPS network of the training loss"),
-    (r"img_loss\.discriminator\..*", "discriminator, with its batch counters"),
-)
+import dataclasses
 
 _VECTOR = "c -> c"
 _MATRIX = "a b -> a b"
@@ -169,16 +164,69 @@ def _convolutional(direction):
     )
 
 
+TITOK = (
+    ("latent_tokens", "encoder/semantic/latent_tokens", _MATRIX),
+    ("encoder.", "encoder/", _ENCODER),
+    ("decoder.", "decoder/", _DECODER),
+    ("quantize.embedding.weight", "tokens/embedding", _MATRIX),
+)
+VQGAN = (
+    ("encoder.", "vqgan/encoder/", _convolutional("down")),
+    ("quant_conv.", "vqgan/quant_conv/", POINTWISE),
+    ("quantize.embedding.weight", "vqgan/quantizer/embedding", _MATRIX),
+    ("post_quant_conv.", "vqgan/post_quant_conv/", POINTWISE),
+    ("decoder.", "vqgan/decoder/", _convolutional("up")),
+)
 NETWORK = (
-    ("hybrid_codec.latent_tokens", "encoder/semantic/latent_tokens", _MATRIX),
-    ("hybrid_codec.encoder.", "encoder/", _ENCODER),
-    ("hybrid_codec.decoder.", "decoder/", _DECODER),
-    ("hybrid_codec.quantize.embedding.weight", "tokens/embedding", _MATRIX),
+    ("hybrid_codec.", "", TITOK),
     ("hybrid_codec.quantize_feat.", "", _BOTTLENECK),
     ("prior_fusion.", "fusion/", _FUSION),
-    ("vqgan.encoder.", "vqgan/encoder/", _convolutional("down")),
-    ("vqgan.quant_conv.", "vqgan/quant_conv/", POINTWISE),
-    ("vqgan.quantize.embedding.weight", "vqgan/quantizer/embedding", _MATRIX),
-    ("vqgan.post_quant_conv.", "vqgan/post_quant_conv/", POINTWISE),
-    ("vqgan.decoder.", "vqgan/decoder/", _convolutional("up")),
+    ("vqgan.", "", VQGAN),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of official checkpoint.
+
+    Attributes:
+      title: what people call it.
+      marks: regexes of which one matches a name in every such checkpoint and in none
+        of the others.
+      table: rows of its names.
+      dropped: regexes of names that have no place in the model, and what they are.
+    """
+
+    title: str
+    marks: str
+    table: tuple
+    dropped: tuple[tuple[str, str], ...]
+
+
+KINDS = {
+    "dlf": Kind(
+        "DLF",
+        r"hybrid_codec\..*|prior_fusion\..*",
+        NETWORK,
+        (
+            (r"epoch_for_strategy|lmbda_idx|lmbda_list", "training schedule"),
+            (r"img_loss\.perceptual_loss\..*", "LPIPS of the training loss"),
+            (r"img_loss\.discriminator\..*", "discriminator"),
+        ),
+    ),
+    "titok": Kind(
+        "TiTok",
+        r"latent_tokens|(encoder|decoder)\.transformer\..*",
+        TITOK,
+        (
+            (r"decoder\.ffn\..*", "output head, which the latent fusion replaces"),
+            (r"pixel_quantize\..*|pixel_decoder\..*", "TiTok's own image decoder"),
+        ),
+    ),
+    "vqgan": Kind(
+        "VQGAN",
+        r"(encoder\.down|decoder\.up)\..*|post_quant_conv\..*",
+        VQGAN,
+        ((r"loss\..*", "LPIPS and discriminator of the training loss"),),
+    ),
+}

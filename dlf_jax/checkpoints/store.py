@@ -1,27 +1,41 @@
 """Model directories: configuration, weights as safetensors, where they came from.
 
 A directory holds ``config.json`` (name, sizes, metadata), ``model.safetensors`` and,
-for published models, ``MODEL_CARD.md``.  Nothing in it can run code.
+for published models, ``MODEL_CARD.md``.  ``training.safetensors`` has what only
+training needs; a directory with this file alone is a start for training and no model.
+Nothing in any of them can run code.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import secrets
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flax import traverse_util
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
+from dlf_jax.checkpoints.arrays import (
+    LazyArray,
+    map_safetensors,
+    read_safetensors,
+    write_safetensors,
+)
+from dlf_jax.checkpoints.paths import flatten, nest
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 
 BUNDLED = Path(__file__).parents[1] / "weights"
 
-# Training targets only: no part of a model directory (spec §19).
+CONFIG_FILE = "config.json"
+MODEL_FILE = "model.safetensors"
+TRAINING_FILE = "training.safetensors"
+
+# No part of the codec: targets and judges of its training (spec §19).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
 
 
@@ -32,7 +46,8 @@ class LoadedModel:
     Attributes:
       name: what the file header and the command line call it.
       config: sizes of the network.
-      params: parameter tree of `DLF`, float32, without the training-only parts.
+      params: parameter tree of `DLF`, float32, without the training-only parts.  The
+        arrays are read-only; large ones are views of the file.
       fingerprint: SHA-256 over sizes and stored weights; equal exactly when two
         directories decode the same bytes to the same picture.
       metadata: JSON values about the origin.
@@ -67,27 +82,112 @@ def save_model(
     Raises:
       ValueError: if a weight is not representable in `dtype` (−inf of a mask is).
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     arrays = {
-        path: np.asarray(value)
-        for path, value in traverse_util.flatten_dict(params, sep="/").items()
+        path: LazyArray(value.shape, value.dtype, lambda value=value: np.asarray(value))
+        for path, value in flatten(params).items()
         if not path.startswith(TRAINING_ONLY)
     }
-    for path, value in arrays.items():
-        with np.errstate(over="ignore"):
-            # safetensors takes the bytes as they lie in memory.
-            arrays[path] = value.astype(dtype, order="C")
-        if not np.array_equal(np.isfinite(value), np.isfinite(arrays[path])):
-            raise ValueError(f"{path} does not fit {np.dtype(dtype).name}")
     description = {
         "name": name,
         "config": config.to_dict(),
         "metadata": dict(metadata or {}),
     }
-    save_file(arrays, directory / "model.safetensors")
-    text = json.dumps(description, indent=2) + "\n"
-    (directory / "config.json").write_text(text, encoding="utf-8")
+    write_directory(directory, description, {MODEL_FILE: in_type(arrays, dtype)})
+
+
+def in_type(
+    arrays: Mapping[str, LazyArray], dtype: np.dtype | type
+) -> dict[str, LazyArray]:
+    """The same arrays in another floating-point type.
+
+    Reading one raises ValueError if it does not fit.
+    """
+
+    def cast(path: str, value: np.ndarray) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            stored = value.astype(dtype, copy=False)
+        if not np.array_equal(np.isfinite(value), np.isfinite(stored)):
+            raise ValueError(f"{path} does not fit {np.dtype(dtype).name}")
+        return stored
+
+    return {
+        path: array.map(lambda value, path=path: cast(path, value))
+        for path, array in arrays.items()
+    }
+
+
+def write_directory(
+    directory: Path | str,
+    description: Mapping[str, Any],
+    weights: Mapping[str, Mapping[str, LazyArray]],
+) -> dict[str, Any]:
+    """Writes the files of a directory, so that it never holds half of a model.
+
+    Args:
+      directory: created if needed; an earlier model in it is replaced.
+      description: JSON values of `CONFIG_FILE`.
+      weights: arrays of `MODEL_FILE`, of `TRAINING_FILE`, or of both.
+
+    Returns:
+      The description, with the fingerprint of a model.
+    """
+    directory = Path(directory)
+    new = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as renaming:
+        if new:
+            # Does nothing where the files are there by then.
+            renaming.callback(_remove_if_empty, directory)
+        # Left in reverse order: the configuration, which makes it a model, comes last.
+        config = renaming.enter_context(replacing(directory / CONFIG_FILE))
+        digests = {}
+        for file, arrays in weights.items():
+            temporary = renaming.enter_context(replacing(directory / file))
+            digests[file] = write_safetensors(temporary, arrays)
+        if MODEL_FILE in weights:
+            found = fingerprint(description["config"], digests[MODEL_FILE])
+            description = {**description, "fingerprint": found.hex()}
+        text = json.dumps(description, indent=2) + "\n"
+        config.write_text(text, encoding="utf-8")
+        for file in (CONFIG_FILE, MODEL_FILE, TRAINING_FILE):
+            (directory / file).unlink(missing_ok=True)
+    return description
+
+
+def check_new(path: Path, *, overwrite: bool, folder: bool) -> None:
+    """Raises UserError if writing would replace something, or will be impossible.
+
+    Args:
+      path: of a directory of weights or of a file.
+      overwrite: allow what replaces.
+      folder: which of the two it is.
+    """
+    if path.exists() and path.is_dir() != folder:
+        raise UserError(f"{path} is a {'file' if folder else 'folder'} already")
+    if not overwrite and path.exists() and (not folder or any(path.iterdir())):
+        state = "is not empty" if folder else "exists already"
+        raise UserError(f"{path} {state}: use --force to overwrite what is there")
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        raise UserError(f"there is no folder {parent}")
+    if not os.access(path if path.is_dir() else parent, os.W_OK):
+        raise UserError(f"no permission to write {path}")
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new name beside `path` that becomes `path` if the block ends well."""
+    temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_model(name_or_dir: Path | str) -> LoadedModel:
@@ -96,43 +196,90 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
     Raises:
       UserError: if there is no such model, or its files are damaged.
     """
-    directory = BUNDLED / str(name_or_dir)
-    if str(name_or_dir) not in bundled_models():
-        directory = Path(name_or_dir)
-        if not (directory / "config.json").is_file():
-            names = ", ".join(bundled_models()) or "none"
+    directory = _directory(name_or_dir)
+    with _damage(directory):
+        description = _description(directory)
+        if "parts" in description:
             raise UserError(
-                f"no model {str(name_or_dir)!r}: neither a model directory nor "
-                f"one of the bundled models ({names})"
+                f"{directory} holds only a part of a codec "
+                f"({', '.join(description['parts'])}), to start training from"
             )
-    try:
-        description = json.loads((directory / "config.json").read_text("utf-8"))
         config = DLFConfig.from_dict(description["config"])
-        arrays = load_file(directory / "model.safetensors")
-        name = description["name"]
-        metadata = description["metadata"]
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"model directory {directory} is damaged: {reason}") from error
-    params = {path: value.astype(np.float32) for path, value in arrays.items()}
-    return LoadedModel(
-        name=name,
-        config=config,
-        params=traverse_util.unflatten_dict(params, sep="/"),
-        fingerprint=_fingerprint(config, arrays),
-        metadata=metadata,
-    )
+        arrays, digest = map_safetensors(directory / MODEL_FILE)
+        return LoadedModel(
+            name=description["name"],
+            config=config,
+            params=nest(arrays),
+            fingerprint=fingerprint(config.to_dict(), digest),
+            metadata=description["metadata"],
+        )
+
+
+def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
+    """Name and parameters of all that a directory has for training to start from.
+
+    Raises:
+      UserError: if there is no such model, or its files are damaged.
+    """
+    description, arrays = read_directory(name_or_dir)
+    return description["name"], nest({path: a.read() for path, a in arrays.items()})
+
+
+def read_directory(
+    name_or_dir: Path | str,
+) -> tuple[dict[str, Any], dict[str, LazyArray]]:
+    """What `CONFIG_FILE` says, and the arrays of all files.
+
+    Raises:
+      UserError: if there is no such model, or its files are damaged.
+    """
+    directory = _directory(name_or_dir)
+    with _damage(directory):
+        arrays = {}
+        for file in (MODEL_FILE, TRAINING_FILE):
+            if (directory / file).is_file():
+                arrays |= read_safetensors(directory / file)
+        return _description(directory), arrays
+
+
+def is_directory_of_weights(path: Path) -> bool:
+    """Whether a folder is a model or a part of one, and no training run."""
+    return any((path / file).is_file() for file in (MODEL_FILE, TRAINING_FILE))
+
+
+def fingerprint(sizes: Mapping[str, Any], digest: str) -> bytes:
+    """What tells models apart, of `DLFConfig.to_dict` and the weights' digest."""
+    sizes = json.dumps(sizes, sort_keys=True)
+    return hashlib.sha256(f"{sizes} {digest}".encode()).digest()
 
 
 def bundled_models() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(path.parent.name for path in BUNDLED.glob("*/config.json"))
+    return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_FILE}"))
 
 
-def _fingerprint(config: DLFConfig, arrays: Mapping[str, np.ndarray]) -> bytes:
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
-    for path in sorted(arrays):
-        value = np.ascontiguousarray(arrays[path])
-        digest.update(f"{path} {value.dtype.str} {value.shape}".encode())
-        digest.update(value.tobytes())
-    return digest.digest()
+def _description(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / CONFIG_FILE).read_text("utf-8"))
+
+
+def _directory(name_or_dir: Path | str) -> Path:
+    if str(name_or_dir) in bundled_models():
+        return BUNDLED / str(name_or_dir)
+    directory = Path(name_or_dir)
+    if not (directory / CONFIG_FILE).is_file():
+        names = ", ".join(bundled_models()) or "none"
+        raise UserError(
+            f"no model {str(name_or_dir)!r}: neither a model directory nor "
+            f"one of the bundled models ({names})"
+        )
+    return directory
+
+
+@contextlib.contextmanager
+def _damage(directory: Path) -> Iterator[None]:
+    """Turns what damaged files cause into a UserError."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"model directory {directory} is damaged: {reason}") from error

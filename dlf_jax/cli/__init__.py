@@ -7,6 +7,7 @@ import click
 
 import dlf_jax
 from dlf_jax.cli.compress import compress
+from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
 from dlf_jax.cli.evaluate import evaluate
 from dlf_jax.cli.info import info
@@ -59,5 +60,14 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (compress, decompress, info, models, evaluate, train, export):
+for _command in (
+    compress,
+    decompress,
+    info,
+    models,
+    evaluate,
+    convert,
+    train,
+    export,
+):
     main.add_command(_command)

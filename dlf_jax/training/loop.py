@@ -14,7 +14,11 @@ import ml_collections
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from dlf_jax.checkpoints.store import bundled_models, load_model
+from dlf_jax.checkpoints.store import (
+    bundled_models,
+    is_directory_of_weights,
+    load_donor,
+)
 from dlf_jax.data.pipeline import (
     CropConfig,
     PhotoSource,
@@ -197,10 +201,10 @@ def _init_params(
 
 
 def _donor(source: str) -> tuple[Any, str]:
-    """Parameters of an earlier stage, or of a model by its name or directory."""
-    if source in bundled_models() or (Path(source) / "model.safetensors").exists():
-        model = load_model(source)
-        return dict(model.params), model.name
+    """Parameters of an earlier stage, or of a model or parts by name or directory."""
+    if source in bundled_models() or is_directory_of_weights(Path(source)):
+        name, params = load_donor(source)
+        return params, name
     params, step = checkpointing.load_params(Path(source))
     return params, f"step {step}"
 

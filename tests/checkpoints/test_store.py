@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from dlf_jax.checkpoints.store import load_model, save_model
+from dlf_jax.checkpoints.arrays import LazyArray
+from dlf_jax.checkpoints.store import (
+    MODEL_FILE,
+    TRAINING_FILE,
+    is_directory_of_weights,
+    load_donor,
+    load_model,
+    save_model,
+    write_directory,
+)
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
 
@@ -72,6 +81,63 @@ def test_fingerprint_depends_on_weights_and_sizes_but_not_on_metadata(tmp_path):
     assert load_model(tmp_path / "d").fingerprint != base
 
 
+def test_fingerprint_is_recorded_and_follows_the_sizes(tmp_path):
+    model = save(tmp_path, tiny_params())
+    path = tmp_path / "config.json"
+    description = json.loads(path.read_text())
+    assert description["fingerprint"] == model.fingerprint.hex()
+    description["config"]["skip_threshold"] = 0.2
+    path.write_text(json.dumps(description))
+    assert load_model(tmp_path).fingerprint != model.fingerprint
+
+
+def test_weights_in_float32_are_views_of_the_file(tmp_path):
+    model = save(tmp_path, {"a": {"b": np.ones(64, np.float32)}}, dtype=np.float32)
+    array = model.params["a"]["b"]
+    assert not array.flags.writeable and not array.flags.owndata
+    save(tmp_path, {"a": {"b": np.zeros(64, np.float32)}}, dtype=np.float32)
+    assert np.all(array == 1.0)  # a new model does not change one in use
+
+
+def test_donors_have_what_only_training_needs_too(tmp_path):
+    params = tiny_params()
+    save(tmp_path / "model", params)
+    assert set(load_donor(tmp_path / "model")[1]) == {"fusion", "vqgan"}
+    bias = np.ones(3, np.float32)
+    lazy = LazyArray(bias.shape, bias.dtype, lambda: bias)
+    weights = {file: {f"{file[0]}/bias": lazy} for file in (MODEL_FILE, TRAINING_FILE)}
+    description = {"name": "x", "config": CONFIG.to_dict(), "metadata": {}}
+    write_directory(tmp_path / "both", description, weights)
+    name, params = load_donor(tmp_path / "both")
+    assert (name, set(params)) == ("x", {"m", "t"})
+    assert set(load_model(tmp_path / "both").params) == {"m"}
+    assert is_directory_of_weights(tmp_path / "both")
+    assert not is_directory_of_weights(tmp_path)
+
+
+def test_parts_alone_are_no_model(tmp_path):
+    description = {"name": "x", "parts": {"vqgan": {}}, "metadata": {}}
+    write_directory(tmp_path, description, {TRAINING_FILE: {}})
+    assert is_directory_of_weights(tmp_path)
+    with pytest.raises(UserError, match=r"only a part of a codec \(vqgan\)"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+def test_what_cannot_be_written_leaves_all_as_it_was(tmp_path, there_before):
+    directory = tmp_path / "model"
+    if there_before:
+        before = save(directory, tiny_params())
+    params = tiny_params(seed=1)
+    params["vqgan"]["decoder"]["bias"][0] = 1e6
+    with pytest.raises(ValueError, match="does not fit"):
+        save(directory, params)
+    assert directory.exists() == there_before
+    if there_before:
+        assert len(list(directory.iterdir())) == 2
+        assert load_model(directory).fingerprint == before.fingerprint
+
+
 def test_weights_too_large_for_half_precision_are_refused(tmp_path):
     params = tiny_params()
     params["fusion"]["kernel"][0, 0] = 1e6
@@ -107,6 +173,6 @@ def test_directory_is_json_and_safetensors_only(tmp_path):
     save(tmp_path, tiny_params())
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
     description = json.loads((tmp_path / "config.json").read_text())
-    assert set(description) == {"name", "config", "metadata"}
+    assert set(description) == {"name", "config", "metadata", "fingerprint"}
     paths = traverse_util.flatten_dict(tiny_params(), sep="/")
     assert "vqgan/encoder/bias" in paths  # the fixture does contain a dropped part
