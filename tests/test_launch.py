@@ -1,5 +1,6 @@
 """The scripts in launch/."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from dlf_jax.checkpoints.name_map import name_map
+from tests.checkpoints.official import CONFIG
 
 
 def _environment(home: Path, **changes: str) -> dict[str, str]:
@@ -62,6 +66,31 @@ def test_side_by_side_shows_both_images(repository, tmp_path):
         assert sheet.getpixel((12, 12)) == (255, 0, 0)
         assert sheet.getpixel((12 + 50 + 12 + 49, 12 + 19)) == (0, 0, 0)
         assert sheet.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.slow
+def test_full_size_at_a_small_size(repository, tmp_path):
+    keys = [
+        {"name": name, "shape": entry.shape, "dtype": "float32"}
+        for name, entry in name_map(CONFIG).items()
+    ]
+    keys.append({"name": "lmbda_idx", "shape": (), "dtype": "int32"})
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": keys}))
+    Image.new("RGB", (50, 20), "red").save(tmp_path / "photo.png")
+    script = repository / "launch" / "full_size.py"
+    done = subprocess.run(
+        [sys.executable, script, "keys.json", "photo.png", "--workdir", "work"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    steps = ("make_state", "convert", "load", "encode", "decode")
+    assert re.findall(r"^\w+", done.stdout, re.MULTILINE) == list(steps)
+    assert len(re.findall(r"peak \d+\.\d\d GiB", done.stdout)) == len(steps)
+    with Image.open(tmp_path / "work" / "photo.png") as decoded:
+        assert decoded.size == (50, 20)
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ _TYPES = {
     "U8": "u1",
     "BOOL": "?",
 }
-_CODES = {np.dtype(_TYPES[code]): code for code in ("F32", "F16")}
+_CODES = {np.dtype(_TYPES[code]): code for code in _TYPES if code != "BF16"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +135,7 @@ def write_safetensors(path: Path, arrays: Mapping[str, LazyArray]) -> str:
 
     Args:
       path: must not exist.
-      arrays: of float32 or float16.
+      arrays: of real numbers or truth values.
     """
     table, start = {}, 0
     for name in _order(arrays):
