@@ -2,7 +2,7 @@
 
 from flax import linen as nn
 
-from dlf_jax.nn.layers import LayerNorm, depthwise_conv, gelu
+from dlf_jax.nn.layers import DepthwiseConv, LayerNorm, gelu
 from dlf_jax.typing import Array, Float
 
 
@@ -13,6 +13,6 @@ class ConvNeXtBlock(nn.Module):
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         width = x.shape[-1]
         h = x * self.param("layer_scale", nn.initializers.ones, (width,))
-        h = depthwise_conv(h, "conv", 5)
+        h = DepthwiseConv(5, name="conv")(h)
         h = gelu(nn.Dense(2 * width, name="up")(LayerNorm(name="norm")(h)))
         return x + nn.Dense(width, name="down")(h)

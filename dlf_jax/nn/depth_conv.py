@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dlf_jax.nn.layers import dense, depthwise_conv
+from dlf_jax.nn.layers import DepthwiseConv, dense
 from dlf_jax.typing import Array, Float
 
 
@@ -16,7 +16,8 @@ class DepthConvBlock(nn.Module):
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
         features = self.features
         h = nn.leaky_relu(dense(x, x.shape[-1], "conv_in"), 0.01)
-        h = dense(depthwise_conv(h, "depth_conv", 3), features, "conv_out")
+        h = DepthwiseConv(3, name="depth_conv")(h)
+        h = dense(h, features, "conv_out")
         if x.shape[-1] != features:
             x = dense(x, features, "adaptor")
         x = x + h

@@ -6,11 +6,12 @@ import numpy as np
 from flax import linen as nn
 
 from dlf_jax.nn.layers import (
+    DepthwiseConv,
     GroupNorm,
     LayerNorm,
+    cell_or_group_norm,
     conv,
     dense,
-    depthwise_conv,
     gelu,
 )
 
@@ -55,24 +56,23 @@ def test_group_norm_takes_consecutive_channels_and_all_pixels():
     np.testing.assert_allclose(out, expected.reshape(x.shape), rtol=1e-4, atol=1e-5)
 
 
-def test_layers_start_uniform_within_the_inverse_root_of_their_fan_in():
-    x = jnp.zeros((1, 8, 8, 16))
+def test_kernels_start_with_a_variance_of_the_inverse_fan_in():
+    x = jnp.zeros((1, 8, 8, 64))
     for layer, fan_in in (
-        (lambda x: dense(x, 64, "layer"), 16),
-        (lambda x: conv(x, 64, "layer"), 9 * 16),
-        (lambda x: depthwise_conv(x, "layer", 5), 25),
+        (lambda x: dense(x, 64, "layer"), 64),
+        (lambda x: conv(x, 64, "layer"), 9 * 64),
+        (lambda x: DepthwiseConv(5, name="layer")(x), 25),
     ):
         params = Apply(layer).init(jax.random.key(0), x)["params"]["layer"]
-        for values in params.values():
-            largest = float(jnp.abs(values).max())
-            assert 0.8 * fan_in**-0.5 < largest <= fan_in**-0.5
+        np.testing.assert_allclose(jnp.std(params["kernel"]), fan_in**-0.5, rtol=0.1)
+        np.testing.assert_array_equal(params["bias"], 0.0)
 
 
 def test_convolutions_keep_the_size_and_pad_with_zeros():
     x = jnp.ones((1, 5, 6, 2))
     for layer, size in (
         (lambda x: conv(x, 2, "layer"), 3),
-        (lambda x: depthwise_conv(x, "layer", 5), 5),
+        (lambda x: DepthwiseConv(5, name="layer")(x), 5),
     ):
         module = Apply(layer)
         shapes = jax.eval_shape(module.init, jax.random.key(0), x)
@@ -83,3 +83,32 @@ def test_convolutions_keep_the_size_and_pad_with_zeros():
         half = size // 2
         assert out[0, 0, 0, 0] == (half + 1) ** 2 * inputs + 1
         assert out[0, 2, 3, 0] == size**2 * inputs + 1
+
+
+def test_depthwise_convolution_filters_every_channel_alone():
+    x = jax.random.normal(jax.random.key(0), (2, 6, 7, 3))
+    module = DepthwiseConv(5)
+    params = {
+        "kernel": jax.random.normal(jax.random.key(1), (5, 5, 1, 3)),
+        "bias": jnp.array([1.0, 2.0, 3.0]),
+    }
+    expected = jax.lax.conv_general_dilated(
+        x,
+        params["kernel"],
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=3,
+    )
+    out = module.apply({"params": params}, x)
+    np.testing.assert_allclose(out, expected + params["bias"], rtol=1e-5, atol=1e-5)
+
+
+def test_cells_normalised_by_themselves_do_not_see_each_other():
+    x = jax.random.normal(jax.random.key(0), (1, 4, 4, 8))
+    other = x.at[0, 0, 0].set(100.0)
+    for groups, seen in ((0, False), (2, True)):
+        module = cell_or_group_norm(groups, None)
+        variables = module.init(jax.random.key(0), x)
+        a, b = (module.apply(variables, y)[0, 3, 3] for y in (x, other))
+        assert seen == (not np.array_equal(a, b))
