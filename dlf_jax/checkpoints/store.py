@@ -201,8 +201,9 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
         description = _description(directory)
         if "parts" in description:
             raise UserError(
-                f"{directory} holds only a part of a codec "
-                f"({', '.join(description['parts'])}), to start training from"
+                f"{directory} holds only parts of a codec "
+                f"({', '.join(description['parts'])}), for training to start from: "
+                "it cannot compress"
             )
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)

@@ -92,11 +92,13 @@ def convert(
             heads=Heads(encoder_heads, decoder_heads, head_width),
             overwrite=force,
         )
-    model, training = (count / 1e6 for count in report.num_values)
     click.echo(f"{output}: {' and '.join(report.titles)}")
+    model, training = (f"{count / 1e6:.1f} M" for count in report.num_values)
     if report.fingerprint:
         click.echo(f"fingerprint: {report.fingerprint}")
-    click.echo(f"parameters: {model:.1f} M of the model, {training:.1f} M for training")
+        click.echo(f"parameters: {model} of the model, {training} for training")
+    else:
+        click.echo(f"parameters: {training}, for training to start from")
     for what, count in report.dropped.items():
         if count:
             click.echo(f"left out: {count} arrays, {what}")

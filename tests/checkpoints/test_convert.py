@@ -151,7 +151,7 @@ def test_parts_are_a_start_for_training_and_no_model(files, tmp_path):
     convert(
         [files / "titok.bin", files / "vqgan.ckpt"], tmp_path / "parts", heads=HEADS
     )
-    with pytest.raises(UserError, match=r"only a part of a codec \(titok, vqgan\)"):
+    with pytest.raises(UserError, match=r"only parts of a codec \(titok, vqgan\)"):
         load_model(tmp_path / "parts")
     name, params = load_donor(tmp_path / "parts")
     assert name == "parts"
@@ -161,6 +161,9 @@ def test_parts_are_a_start_for_training_and_no_model(files, tmp_path):
     np.testing.assert_array_equal(
         embed.transpose(3, 2, 0, 1), titok["encoder.patch_embed.weight"]
     )
+    whole = flatten(from_official(random_state(CONFIG, 0), CONFIG))
+    for path, array in flatten(params).items():
+        assert array.shape == whole[path].shape
     with pytest.raises(UserError, match="titok and vqgan: convert one at a time"):
         to_official(tmp_path / "parts", tmp_path / "x.npz")
 

@@ -119,7 +119,7 @@ def test_parts_alone_are_no_model(tmp_path):
     description = {"name": "x", "parts": {"vqgan": {}}, "metadata": {}}
     write_directory(tmp_path, description, {TRAINING_FILE: {}})
     assert is_directory_of_weights(tmp_path)
-    with pytest.raises(UserError, match=r"only a part of a codec \(vqgan\)"):
+    with pytest.raises(UserError, match=r"only parts of a codec \(vqgan\)"):
         load_model(tmp_path)
 
 

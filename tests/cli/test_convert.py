@@ -50,8 +50,9 @@ def test_parts(dlf, folder):
         np.savez(f"{kind}.npz", **random_state(CONFIG, 1, kind))
     arguments = ("titok.npz", "vqgan.npz", "-o", "parts", "--name", "start")
     status, out, _ = dlf("convert", *arguments, *HEAD_OPTIONS)
-    assert (status, out.splitlines()[0]) == (0, "parts: TiTok and VQGAN")
-    assert "fingerprint" not in out
+    first, second = out.splitlines()
+    assert (status, first) == (0, "parts: TiTok and VQGAN")
+    assert second.endswith(" M, for training to start from")
     status, _, err = dlf("compress", "dlf.npz", "--model", "parts")
     assert status == 2 and err.count("\n") == 1
 
