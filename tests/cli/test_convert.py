@@ -45,6 +45,11 @@ def test_there_and_back(dlf, folder, state):
             np.testing.assert_array_equal(back[name], state[name])
 
 
+def test_help(dlf):
+    status, out, _ = dlf("convert", "--help")
+    assert status == 0 and out.startswith("Usage: dlf convert ")
+
+
 def test_parts(dlf, folder):
     for kind in ("titok", "vqgan"):
         np.savez(f"{kind}.npz", **random_state(CONFIG, 1, kind))
