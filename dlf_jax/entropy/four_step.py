@@ -16,6 +16,7 @@ from flax import linen as nn
 from flax import struct
 
 from dlf_jax.nn.depth_conv import DepthConvBlock
+from dlf_jax.nn.layers import Dense
 from dlf_jax.ops.bounds import lower_bound
 from dlf_jax.ops.partition import NUM_PARTS, part_masks
 from dlf_jax.ops.quantization import round_ste
@@ -77,7 +78,7 @@ class FourStepContext(nn.Module):
             DepthConvBlock(features, name=f"prior_{i}")
             for i, features in enumerate((2 * n, 3 * n))
         ]
-        self.reduction = nn.Dense(n)
+        self.reduction = Dense(n)
         self.adaptors = [
             DepthConvBlock(2 * n, name=f"adaptor_{k}") for k in range(1, NUM_PARTS)
         ]

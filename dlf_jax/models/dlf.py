@@ -11,6 +11,7 @@ from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dual_branch import DualBranchDecoder, DualBranchEncoder
 from dlf_jax.models.fusion import LatentFusion
 from dlf_jax.models.vqgan import VQGAN
+from dlf_jax.nn.layers import Dense
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
 from dlf_jax.typing import Array, Float, Int
 
@@ -162,7 +163,7 @@ class SemanticTokenizer(nn.Module):
 
     def setup(self):
         self.codec = DLF(self.config)
-        self.head = nn.Dense(self.config.vqgan.num_codes)
+        self.head = Dense(self.config.vqgan.num_codes)
 
     def __call__(self, image: Float[Array, "B H W 3"]) -> TokenizerOutput:
         """Predicts the code of every cell of images in [-1, 1]."""

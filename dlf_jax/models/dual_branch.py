@@ -9,7 +9,7 @@ from flax import linen as nn
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.interaction import InteractionStage
 from dlf_jax.models.titok import SemanticDecoder, SemanticEncoder
-from dlf_jax.nn.layers import LayerNorm
+from dlf_jax.nn.layers import Dense, LayerNorm
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.ops.tiling import from_tiles, pixel_shuffle, to_tiles
 from dlf_jax.typing import Array, Float
@@ -30,7 +30,7 @@ class DualBranchEncoder(nn.Module):
             padding="VALID",
         )
         self.semantic = SemanticEncoder(cfg)
-        self.detail_embed = nn.Dense(cfg.detail_width)
+        self.detail_embed = Dense(cfg.detail_width)
         self.detail_in = SwinGroup(4, cfg.window, cfg.head_width)
         self.stages = {
             str(i): InteractionStage(cfg, name=f"stage_{i}")
@@ -41,7 +41,7 @@ class DualBranchEncoder(nn.Module):
             cfg.detail_width, (2, 2), strides=(2, 2), padding="VALID"
         )
         self.norm_out = LayerNorm()
-        self.project_out = nn.Dense(cfg.detail_width)
+        self.project_out = Dense(cfg.detail_width)
 
     def __call__(
         self, image: Float[Array, "B H W 3"]
@@ -80,7 +80,7 @@ class DualBranchDecoder(nn.Module):
     def setup(self):
         cfg = self.config
         self.semantic = SemanticDecoder(cfg)
-        self.upsample = nn.Dense(4 * cfg.detail_width)
+        self.upsample = Dense(4 * cfg.detail_width)
         self.detail_in = SwinGroup(4, cfg.window, cfg.head_width)
         self.stages = {
             str(i): InteractionStage(cfg, name=f"stage_{i}")

@@ -5,7 +5,7 @@ from flax import linen as nn
 
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.nn.convnext import ConvNeXtBlock
-from dlf_jax.nn.layers import LayerNorm
+from dlf_jax.nn.layers import Dense, LayerNorm
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.ops.tiling import from_tiles, to_tiles
@@ -41,7 +41,7 @@ class CrossBranchInteraction(nn.Module):
         cell_positions = self.param("detail_positions", zeros, (cells.shape[1], width))
         joint = jnp.concatenate(
             [
-                nn.Dense(width, name="semantic_in")(seq + seq_positions),
+                Dense(width, name="semantic_in")(seq + seq_positions),
                 cells + cell_positions,
             ],
             axis=1,
@@ -50,11 +50,11 @@ class CrossBranchInteraction(nn.Module):
             joint = TransformerBlock(width // self.head_width, name=f"block_{i}")(joint)
 
         to_detail = LayerNorm(name="detail_norm")(joint[:, length:])
-        cells = cells + nn.Dense(width, name="detail_out")(to_detail)
+        cells = cells + Dense(width, name="detail_out")(to_detail)
 
-        to_seq = nn.Dense(2 * width, name="semantic_hidden")(joint[:, :length])
+        to_seq = Dense(2 * width, name="semantic_hidden")(joint[:, :length])
         to_seq = nn.silu(LayerNorm(name="semantic_norm")(to_seq))
-        seq = seq + nn.Dense(seq_width, kernel_init=zeros, name="semantic_out")(to_seq)
+        seq = seq + Dense(seq_width, kernel_init=zeros, name="semantic_out")(to_seq)
         return from_tiles(cells, tile_grid), seq
 
 

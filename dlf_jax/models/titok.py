@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dlf_jax.models.config import DLFConfig, TrunkConfig
-from dlf_jax.nn.layers import LayerNorm
+from dlf_jax.nn.layers import Dense, LayerNorm
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.typing import Array, Float
 
@@ -78,7 +78,7 @@ class SemanticEncoder(nn.Module):
         init = nn.initializers.normal(width**-0.5)
         self.latent_tokens = self.param("latent_tokens", init, (cfg.num_tokens, width))
         self.trunk = SemanticTrunk(cfg.encoder, cfg.grid**2, cfg.num_tokens)
-        self.conv_out = nn.Dense(cfg.token_width)
+        self.conv_out = Dense(cfg.token_width)
 
     def embed(self, cells: Float[Array, "T L D"]) -> Float[Array, "T S D"]:
         """Sequence [class, cells, latent tokens] of every tile."""
@@ -106,7 +106,7 @@ class SemanticDecoder(nn.Module):
         self.mask_token = self.param("mask_token", init, (1, width))
         self.trunk = SemanticTrunk(cfg.decoder, cfg.grid**2, cfg.num_tokens)
         # Codes have length 1: this is the size of the position terms beside them.
-        self.token_embed = nn.Dense(width, kernel_init=init)
+        self.token_embed = Dense(width, kernel_init=init)
 
     def embed(self, codes: Float[Array, "T K E"]) -> Float[Array, "T S D"]:
         """Sequence [class, mask tokens, code vectors] of every tile."""

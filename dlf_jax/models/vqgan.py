@@ -4,7 +4,7 @@ from flax import linen as nn
 from flax import struct
 
 from dlf_jax.models.config import VQGANConfig
-from dlf_jax.nn.layers import cell_or_group_norm, conv
+from dlf_jax.nn.layers import Dense, cell_or_group_norm, conv
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
 from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
@@ -108,9 +108,9 @@ class VQGAN(nn.Module):
     def setup(self):
         cfg = self.config
         self.encoder = VQGANEncoder(cfg)
-        self.quant_conv = nn.Dense(cfg.embed_dim)
+        self.quant_conv = Dense(cfg.embed_dim)
         self.quantizer = VectorQuantizer(cfg.num_codes, cfg.embed_dim)
-        self.post_quant_conv = nn.Dense(cfg.z_channels)
+        self.post_quant_conv = Dense(cfg.z_channels)
         self.decoder = VQGANDecoder(cfg)
 
     def encode(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w E"]:

@@ -2,7 +2,7 @@
 
 from flax import linen as nn
 
-from dlf_jax.nn.layers import DepthwiseConv, LayerNorm, gelu
+from dlf_jax.nn.layers import Dense, DepthwiseConv, LayerNorm, gelu
 from dlf_jax.typing import Array, Float
 
 
@@ -14,5 +14,5 @@ class ConvNeXtBlock(nn.Module):
         width = x.shape[-1]
         h = x * self.param("layer_scale", nn.initializers.ones, (width,))
         h = DepthwiseConv(5, name="conv")(h)
-        h = gelu(nn.Dense(2 * width, name="up")(LayerNorm(name="norm")(h)))
-        return x + nn.Dense(width, name="down")(h)
+        h = gelu(Dense(2 * width, name="up")(LayerNorm(name="norm")(h)))
+        return x + Dense(width, name="down")(h)

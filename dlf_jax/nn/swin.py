@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dlf_jax.nn.layers import LayerNorm
+from dlf_jax.nn.layers import Dense, LayerNorm
 from dlf_jax.nn.transformer import Mlp
 from dlf_jax.ops.attention import multi_head_attention
 from dlf_jax.ops.windows import (
@@ -38,12 +38,12 @@ class WindowAttention(nn.Module):
         width, half = x.shape[-1], self.window // 2
         if self.shifted:
             x = jnp.roll(x, (-half, -half), axis=(1, 2))
-        qkv = nn.Dense(3 * width, use_bias=False, name="qkv")(x)
+        qkv = Dense(3 * width, use_bias=False, name="qkv")(x)
         qkv = to_windows(qkv, self.window)
         bias = self._positions() + self._masks(*qkv.shape[1:3])
         heads = width // self.head_width
         x = from_windows(multi_head_attention(qkv, heads, bias), self.window)
-        x = nn.Dense(width, name="out")(x)
+        x = Dense(width, name="out")(x)
         if self.shifted:
             x = jnp.roll(x, (half, half), axis=(1, 2))
         return x

@@ -2,7 +2,7 @@
 
 from flax import linen as nn
 
-from dlf_jax.nn.layers import LayerNorm, gelu
+from dlf_jax.nn.layers import Dense, LayerNorm, gelu
 from dlf_jax.ops.attention import multi_head_attention
 from dlf_jax.typing import Array, Float
 
@@ -13,8 +13,8 @@ class Mlp(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*S D"]) -> Float[Array, "*S D"]:
         width = x.shape[-1]
-        h = gelu(nn.Dense(4 * width, name="up")(x))
-        return nn.Dense(width, name="down")(h)
+        h = gelu(Dense(4 * width, name="up")(x))
+        return Dense(width, name="down")(h)
 
 
 class TransformerBlock(nn.Module):
@@ -26,9 +26,9 @@ class TransformerBlock(nn.Module):
     def __call__(self, x: Float[Array, "*S L D"]) -> Float[Array, "*S L D"]:
         width = x.shape[-1]
         h = LayerNorm(name="norm_attention")(x)
-        qkv = nn.Dense(
+        qkv = Dense(
             3 * width, kernel_init=nn.initializers.xavier_uniform(), name="qkv"
         )(h)
         h = multi_head_attention(qkv, self.num_heads)
-        x = x + nn.Dense(width, name="out")(h)
+        x = x + Dense(width, name="out")(h)
         return x + Mlp(name="mlp")(LayerNorm(name="norm_mlp")(x))

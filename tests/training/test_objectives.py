@@ -37,9 +37,7 @@ def test_rate_is_weighted_by_the_lambda_of_each_image():
 
 
 def test_hinge_loss_is_zero_beyond_the_margin():
-    real, fake = (
-        jnp.array(x).reshape(1, 1, 2, 1) for x in ([1.5, 0.5], [-1.0, 0.0])
-    )
+    real, fake = (jnp.array(x).reshape(1, 1, 2, 1) for x in ([1.5, 0.5], [-1.0, 0.0]))
     np.testing.assert_allclose(objectives.hinge_loss(real, fake), 0.5 * (0.25 + 0.5))
     np.testing.assert_allclose(objectives.generator_loss(fake), 0.5)
 
