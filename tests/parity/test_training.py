@@ -9,6 +9,7 @@ import pytest
 
 from dlf_jax.checkpoints.name_map import convert, match_names, to_official
 from dlf_jax.checkpoints.official_names import CONV, NORM
+from dlf_jax.entropy.gaussian import noisy_bits
 from dlf_jax.models.dlf import DLF
 from dlf_jax.perceptual.discriminator import PatchDiscriminator
 from dlf_jax.perceptual.lpips import LPIPS
@@ -163,7 +164,6 @@ def test_alignment_stage(tiny, given_noise):
         ("cross_entropy", "ce", 1),
         ("vq", "vq", 1),
         ("rate", "bpp_noise", golden["lambda"]),
-        ("bpp/0", "bpp_hard", 1),
     ):
         np.testing.assert_allclose(
             metrics[ours], scale * golden[theirs], rtol=2e-5, err_msg=ours
@@ -190,6 +190,26 @@ def test_alignment_stage(tiny, given_noise):
         state, metrics = step(state, constants, batch)
         curve.append(metrics["loss"])
     np.testing.assert_allclose(curve, golden["loss_curve_adam_lr4e-5"], rtol=2e-4)
+
+
+@pytest.mark.slow
+def test_official_training_rate_of_rounded_symbols(tiny):
+    """What the official training logs is the training formula, on rounded symbols."""
+    golden = tiny.golden("train_feat")
+    image = tiny.image("T")
+
+    def code(model, image):
+        rate = jnp.zeros(len(image), jnp.int32)
+        y = model.analyze(image, rate).y
+        return model.context(y, model.prior(rate, y.shape[1:3]))
+
+    model = DLF(tiny.config)
+    coded = jax.jit(lambda p: model.apply({"params": p}, image, method=code))(
+        tiny.params
+    )
+    bits = jnp.sum(noisy_bits(coded.symbols, coded.scales)) / len(image)
+    bpp = bits / (image.shape[1] * image.shape[2])
+    np.testing.assert_allclose(bpp, golden["bpp_hard"], rtol=2e-5)
 
 
 @pytest.mark.slow
