@@ -15,7 +15,7 @@ from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training import checkpointing, loop
 from dlf_jax.training.export import export
-from dlf_jax.training.stages import path_names
+from dlf_jax.training.stages import VQGAN_CODEBOOK, path_names
 
 
 @pytest.fixture
@@ -118,7 +118,9 @@ def test_joint_stage_starts_from_the_vqgan(make_config, tmp_path, capsys):
     donor, own = path_names(first.ema), path_names(state.params)
     assert f"took over {len(donor)} arrays" in capsys.readouterr().out
     for path, value in donor.items():
-        np.testing.assert_array_equal(own[path], value)
+        # Of the VQGAN, this stage trains the codes that it mixes, and nothing else.
+        frozen = path != VQGAN_CODEBOOK
+        assert np.array_equal(own[path], value) == frozen, path
     assert export(tmp_path / "align", tmp_path / "model") == 1
     assert load_model(tmp_path / "model").params.keys() == state.params.keys()
 
