@@ -11,6 +11,7 @@ import math
 import mmap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -67,6 +68,14 @@ class LazyArray:
         return LazyArray(nothing.shape, nothing.dtype, lambda: function(self.read()))
 
 
+def in_memory(arrays: Mapping[str, Any]) -> dict[str, LazyArray]:
+    """Arrays of NumPy or jax as lazy ones."""
+    return {
+        name: LazyArray(value.shape, value.dtype, lambda value=value: np.asarray(value))
+        for name, value in arrays.items()
+    }
+
+
 @dataclasses.dataclass(frozen=True)
 class _Stored:
     """Where an array lies in a safetensors file."""
@@ -106,7 +115,9 @@ def read_safetensors(path: Path) -> dict[str, LazyArray]:
 
 
 def map_safetensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """The arrays of a file in float32, and the file's `digest`.
+    """The arrays of a file in float32, which holds integers up to 2^24 exactly.
+
+    The second result is the file's `digest`.
 
     Arrays that are stored in float32 are views of the file: the system reads them when
     they are used, and drops them when it needs the memory.

@@ -26,11 +26,12 @@ from dlf_jax.checkpoints.name_map import Entry, name_map, rename, without_droppe
 from dlf_jax.checkpoints.official_names import KINDS
 from dlf_jax.checkpoints.state_dict import read_state_dict, writer_for
 from dlf_jax.checkpoints.store import (
+    CONTEXT,
     MODEL_FILE,
     TRAINING_FILE,
     TRAINING_ONLY,
+    as_stored,
     check_new,
-    in_type,
     read_directory,
     replacing,
     write_directory,
@@ -113,9 +114,12 @@ def convert(
     if kinds == ["dlf"]:
         model = {path: a for path, a in arrays.items() if path not in training}
         description["config"] = read[0].config.to_dict()
-        weights = {MODEL_FILE: in_type(model, np.dtype(dtype))}
-        if training:
-            weights[TRAINING_FILE] = training
+        # Unrounded, so that the way back to official names is exact.
+        context = {path: a for path, a in model.items() if path.startswith(CONTEXT)}
+        weights = {
+            MODEL_FILE: as_stored(model, np.dtype(dtype)),
+            TRAINING_FILE: training | context,
+        }
     else:
         description["parts"] = {
             source.kind: {key: source.config.to_dict()[key] for key in source.sizes}

@@ -1,8 +1,9 @@
 """Model directories: configuration, weights as safetensors, where they came from.
 
 A directory holds ``config.json`` (name, sizes, metadata), ``model.safetensors`` and,
-for published models, ``MODEL_CARD.md``.  ``training.safetensors`` has what only
-training needs; a directory with this file alone is a start for training and no model.
+for published models, ``MODEL_CARD.md``.  The context model is stored as the integers
+that files are coded with.  ``training.safetensors`` has what only training needs; a
+directory with this file alone is a start for training and no model.
 Nothing in any of them can run code.
 """
 
@@ -21,11 +22,14 @@ from safetensors import SafetensorError
 
 from dlf_jax.checkpoints.arrays import (
     LazyArray,
+    in_memory,
     map_safetensors,
     read_safetensors,
     write_safetensors,
 )
 from dlf_jax.checkpoints.paths import flatten, nest
+from dlf_jax.entropy.fixed_point import dequantize, quantize
+from dlf_jax.entropy.integer_context import IntegerContext
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 
@@ -37,6 +41,7 @@ TRAINING_FILE = "training.safetensors"
 
 # No part of the codec: targets and judges of its training (spec §19).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
+CONTEXT = "context/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +51,10 @@ class LoadedModel:
     Attributes:
       name: what the file header and the command line call it.
       config: sizes of the network.
-      params: parameter tree of `DLF`, float32, without the training-only parts.  The
-        arrays are read-only; large ones are views of the file.
+      params: parameter tree of `DLF`, float32, without the training-only parts and with
+        the integers of the context model.  The arrays are read-only; large ones are
+        views of the file.
+      context: the context model, made of `params`.
       fingerprint: SHA-256 over sizes and stored weights; equal exactly when two
         directories decode the same bytes to the same picture.
       metadata: JSON values about the origin.
@@ -56,6 +63,7 @@ class LoadedModel:
     name: str
     config: DLFConfig
     params: Mapping[str, Any]
+    context: IntegerContext
     fingerprint: bytes
     metadata: Mapping[str, Any]
 
@@ -82,25 +90,29 @@ def save_model(
     Raises:
       ValueError: if a weight is not representable in `dtype` (−inf of a mask is).
     """
-    arrays = {
-        path: LazyArray(value.shape, value.dtype, lambda value=value: np.asarray(value))
-        for path, value in flatten(params).items()
-        if not path.startswith(TRAINING_ONLY)
-    }
+    kept = {p: v for p, v in flatten(params).items() if not p.startswith(TRAINING_ONLY)}
     description = {
         "name": name,
         "config": config.to_dict(),
         "metadata": dict(metadata or {}),
     }
-    write_directory(directory, description, {MODEL_FILE: in_type(arrays, dtype)})
+    write_directory(
+        directory, description, {MODEL_FILE: as_stored(in_memory(kept), dtype)}
+    )
 
 
-def in_type(
+def as_stored(
     arrays: Mapping[str, LazyArray], dtype: np.dtype | type
 ) -> dict[str, LazyArray]:
-    """The same arrays in another floating-point type.
+    """What `MODEL_FILE` holds of a model's parameters.
 
-    Reading one raises ValueError if it does not fit.
+    Args:
+      arrays: parameters of the codec.
+      dtype: floating-point type for all but those of the context model.
+
+    Raises:
+      ValueError: a weight of the context model does not fit its integers.  Reading
+        another array raises it too, if that does not fit `dtype`.
     """
 
     def cast(path: str, value: np.ndarray) -> np.ndarray:
@@ -110,10 +122,12 @@ def in_type(
             raise ValueError(f"{path} does not fit {np.dtype(dtype).name}")
         return stored
 
+    context = {path: a.read() for path, a in arrays.items() if path.startswith(CONTEXT)}
     return {
         path: array.map(lambda value, path=path: cast(path, value))
         for path, array in arrays.items()
-    }
+        if path not in context
+    } | in_memory(quantize(context))
 
 
 def write_directory(
@@ -207,10 +221,12 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
             )
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)
+        params = nest(arrays)
         return LoadedModel(
             name=description["name"],
             config=config,
-            params=nest(arrays),
+            params=params,
+            context=IntegerContext(flatten(params["context"]), config.skip_threshold),
             fingerprint=fingerprint(config.to_dict(), digest),
             metadata=description["metadata"],
         )
@@ -229,7 +245,10 @@ def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
 def read_directory(
     name_or_dir: Path | str,
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
-    """What `CONFIG_FILE` says, and the arrays of all files.
+    """What `CONFIG_FILE` says, and the arrays of all files, in floating point.
+
+    Of the context model these are the weights before rounding where `TRAINING_FILE`
+    holds them.
 
     Raises:
       UserError: if there is no such model, or its files are damaged.
@@ -237,9 +256,15 @@ def read_directory(
     directory = _directory(name_or_dir)
     with _damage(directory):
         arrays = {}
-        for file in (MODEL_FILE, TRAINING_FILE):
-            if (directory / file).is_file():
-                arrays |= read_safetensors(directory / file)
+        if (directory / MODEL_FILE).is_file():
+            arrays = read_safetensors(directory / MODEL_FILE)
+            context = {p: arrays.pop(p) for p in list(arrays) if p.startswith(CONTEXT)}
+            context = dequantize(
+                {path: array.read() for path, array in context.items()}
+            )
+            arrays |= in_memory(context)
+        if (directory / TRAINING_FILE).is_file():
+            arrays |= read_safetensors(directory / TRAINING_FILE)
         return _description(directory), arrays
 
 

@@ -117,7 +117,6 @@ class Codec:
         if isinstance(data, list):
             return [self.decompress(one) for one in data]
         header, layout, _ = self._read(data)
-        self._network.prepare_context(layout.grid)
         self._network.prepare_synthesis(layout.tokens, layout.grid)
         _, code = self.decode(data)
         image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
@@ -135,11 +134,10 @@ class Codec:
         layout = _Layout(self.model.config, height, width)
         below, right = layout.height - height, layout.width - width
         image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
-        self._network.prepare_context(layout.grid)
         tokens, y = self._network.analyze(image, rate)
         encoder = RangeSymbolEncoder()
         encoder.encode_uniform(np.ravel(tokens), self.model.config.codebook_size)
-        context = self._network.context(rate, layout.grid)
+        context = self.model.context.of_image(rate, layout.grid)
         symbols, y_hat = encode_latent(y, context, encoder)
         payload = encoder.finish().ljust(layout.min_payload, b"\0")
         return pack(header, payload), Code(tokens, symbols, y_hat)
@@ -151,7 +149,7 @@ class Codec:
         tokens = decoder.decode_uniform(
             math.prod(layout.tokens), self.model.config.codebook_size
         )
-        context = self._network.context(header.rate, layout.grid)
+        context = self.model.context.of_image(header.rate, layout.grid)
         symbols, y_hat = decode_latent(context, decoder)
         return header, Code(tokens.reshape(layout.tokens), symbols, y_hat)
 

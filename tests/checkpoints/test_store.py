@@ -25,10 +25,11 @@ CONFIG = VARIANTS["dlf-nano"]
 
 
 def tiny_params(seed=0):
-    """A small tree with a mask and a training-only part; its shapes do not matter."""
+    """A small tree with all kinds of parts; its shapes do not matter."""
     rng = np.random.default_rng(seed)
     mask = np.where(np.eye(3, dtype=bool), 0.0, -np.inf)
     return {
+        "context": {"prior_vector": np.ones((4, 8), np.float32)},
         "fusion": {"kernel": rng.normal(size=(4, 3)).astype(np.float32), "mask": mask},
         "vqgan": {
             "encoder": {"bias": np.ones(2, np.float32)},
@@ -46,13 +47,15 @@ def test_round_trip_keeps_inference_weights_and_sizes(tmp_path):
     params = tiny_params()
     model = save(tmp_path, params, metadata={"steps": 3})
     assert (model.name, model.config, model.metadata) == ("tiny", CONFIG, {"steps": 3})
-    expected = {k: v for k, v in params.items() if k != "vqgan"}
+    expected = {k: v for k, v in params.items() if k not in ("context", "vqgan")}
     expected["vqgan"] = {"decoder": params["vqgan"]["decoder"]}
+    found = {k: v for k, v in model.params.items() if k != "context"}
     jax.tree.map(
         lambda a, b: np.testing.assert_array_equal(a.astype(np.float16), b),
         expected,
-        dict(model.params),
+        found,
     )
+    np.testing.assert_array_equal(model.params["context"]["prior_vector"], 4096.0)
     assert all(x.dtype == np.float32 for x in jax.tree.leaves(model.params))
 
 
@@ -92,25 +95,28 @@ def test_fingerprint_is_recorded_and_follows_the_sizes(tmp_path):
 
 
 def test_weights_in_float32_are_views_of_the_file(tmp_path):
-    model = save(tmp_path, {"a": {"b": np.ones(64, np.float32)}}, dtype=np.float32)
-    array = model.params["a"]["b"]
+    params = tiny_params() | {"a": np.ones(64, np.float32)}
+    array = save(tmp_path, params, dtype=np.float32).params["a"]
     assert not array.flags.writeable and not array.flags.owndata
-    save(tmp_path, {"a": {"b": np.zeros(64, np.float32)}}, dtype=np.float32)
+    save(tmp_path, params | {"a": np.zeros(64, np.float32)}, dtype=np.float32)
     assert np.all(array == 1.0)  # a new model does not change one in use
 
 
 def test_donors_have_what_only_training_needs_too(tmp_path):
     params = tiny_params()
     save(tmp_path / "model", params)
-    assert set(load_donor(tmp_path / "model")[1]) == {"fusion", "vqgan"}
+    assert set(load_donor(tmp_path / "model")[1]) == {"context", "fusion", "vqgan"}
     bias = np.ones(3, np.float32)
     lazy = LazyArray(bias.shape, bias.dtype, lambda: bias)
-    weights = {file: {f"{file[0]}/bias": lazy} for file in (MODEL_FILE, TRAINING_FILE)}
+    weights = {
+        MODEL_FILE: {"m/bias": lazy, "context/prior_vector": lazy},
+        TRAINING_FILE: {"t/bias": lazy},
+    }
     description = {"name": "x", "config": CONFIG.to_dict(), "metadata": {}}
     write_directory(tmp_path / "both", description, weights)
     name, params = load_donor(tmp_path / "both")
-    assert (name, set(params)) == ("x", {"m", "t"})
-    assert set(load_model(tmp_path / "both").params) == {"m"}
+    assert (name, set(params)) == ("x", {"context", "m", "t"})
+    assert set(load_model(tmp_path / "both").params) == {"context", "m"}
     assert is_directory_of_weights(tmp_path / "both")
     assert not is_directory_of_weights(tmp_path)
 

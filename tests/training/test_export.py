@@ -23,6 +23,7 @@ def make_run(tmp_path):
         config = {"stage": stage, "model": "dlf-nano"} | dict.fromkeys(keys, 1)
         checkpointing.write_config(tmp_path, config)
         params = {
+            "context": {"prior_vector": jnp.ones((4, 8))},
             "fusion": {"kernel": jnp.arange(3.0), "mask": jnp.array([0.0, -jnp.inf])},
             "vqgan": {"encoder": {"kernel": jnp.ones(2)}},
         }
@@ -45,7 +46,7 @@ def test_model_has_the_average_of_what_inference_needs(make_run, tmp_path, use_e
     assert (
         model.metadata["step"] == 7 and model.metadata["training"]["stage"] == "pixel"
     )
-    assert set(model.params) == {"fusion"}
+    assert set(model.params) == {"context", "fusion"}
     expected = np.arange(3.0) + (0.0 if use_ema else 1.0)
     np.testing.assert_array_equal(model.params["fusion"]["kernel"], expected)
     assert model.params["fusion"]["mask"][1] == -np.inf

@@ -1,0 +1,106 @@
+"""The context model of a file: `FourStepContext` in exact integer arithmetic.
+
+Encoder and decoder must agree on the probability of every symbol to the last bit, on
+any two machines.  So files are not written with the floating-point network that was
+trained, but with this one, on the host, with weights that are rounded once and stored.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dlf_jax.entropy import fixed_point as fp
+from dlf_jax.ops.partition import part_masks
+from dlf_jax.typing import Float
+
+# Cells whose widest features are in memory at a time.
+_CHUNK = 4096
+
+
+class IntegerContext:
+    """Prior and context networks of a model (spec §9.3–9.4).
+
+    Args:
+      params: parameters of `FourStepContext`, flat, as from `fixed_point.quantize`.
+      skip_threshold: symbols with a smaller scale are not coded.
+
+    Raises:
+      ValueError: the parameters do not allow exact arithmetic.
+    """
+
+    def __init__(self, params: Mapping[str, np.ndarray], skip_threshold: float):
+        params = fp.checked(params)
+        self.prior_vector = params.pop("prior_vector")
+        self.layers: dict[str, dict[str, Any]] = {}
+        for path, value in params.items():
+            layer, _, name = path.rpartition("/")
+            self.layers.setdefault(layer, {})[name] = value
+        self.skip_threshold = skip_threshold
+
+    def of_image(self, rate: int, grid: tuple[int, int]) -> "ImageContext":
+        """The context model of one latent of `grid` = (height, width) cells."""
+        return ImageContext(self, rate, grid)
+
+    def block(
+        self, name: str, x: Float[np.ndarray, "h w C"]
+    ) -> Float[np.ndarray, "h w D"]:
+        """`DepthConvBlock` `name`."""
+        layers = self.layers
+        h = fp.leaky_relu(fp.dense(layers[f"{name}/conv_in"], x), 0.01)
+        h = fp.depthwise_conv(layers[f"{name}/depth_conv"], h)
+        h = fp.dense(layers[f"{name}/conv_out"], h)
+        if f"{name}/adaptor" in layers:
+            x = fp.dense(layers[f"{name}/adaptor"], x)
+        x = fp.saturate(x + h)
+        cells = x.reshape(-1, x.shape[-1])
+        for start in range(0, len(cells), _CHUNK):
+            chunk = cells[start : start + _CHUNK]
+            wide = fp.dense(layers[f"{name}/ffn_in"], chunk)
+            u, v = np.split(wide, 2, axis=-1)
+            h = fp.saturate(fp.leaky_relu(u, 0.1) + fp.leaky_relu(v, 0.01))
+            chunk[:] = fp.saturate(chunk + fp.dense(layers[f"{name}/ffn_out"], h))
+        return cells.reshape(x.shape)
+
+
+class ImageContext:
+    """`latent_coding.ContextModel` of one image.
+
+    All numbers that go in or out are multiples of 1/`fixed_point.ONE`, in float32,
+    which holds them exactly.
+
+    Attributes:
+      quant_step: width of a quantisation step at every position, at least 0.5.
+      skip_threshold: symbols with a smaller scale are not coded.
+    """
+
+    def __init__(self, model: IntegerContext, rate: int, grid: tuple[int, int]):
+        self._model = model
+        vector = model.prior_vector[rate]
+        x = np.broadcast_to(vector, (*grid, len(vector)))
+        for i in range(2):
+            x = model.block(f"prior_{i}", x)
+        step, self._scales, self._means = np.split(x, 3, axis=-1)
+        self._common = fp.dense(model.layers["reduction"], x)
+        self._masks = part_masks(*grid, len(vector))
+        self.quant_step = _to_float(np.maximum(step, fp.ONE // 2))
+        self.skip_threshold = model.skip_threshold
+
+    def step(
+        self, part: int, decoded: Float[np.ndarray, "1 h w N"]
+    ) -> tuple[Float[np.ndarray, "1 h w N"], Float[np.ndarray, "1 h w N"]]:
+        """Scales and means of a part, zero outside it, given all earlier parts."""
+        if part == 0:
+            scales, means = self._scales, self._means
+        else:
+            seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
+            x = np.concatenate([seen, self._common], axis=-1)
+            for name in (f"adaptor_{part}", "spatial_0", "spatial_1", "spatial_2"):
+                x = self._model.block(name, x)
+            scales, means = np.split(x, 2, axis=-1)
+        mask = self._masks[part]
+        return _to_float(scales * mask), _to_float(means * mask)
+
+
+def _to_float(x: Float[np.ndarray, "h w N"]) -> Float[np.ndarray, "1 h w N"]:
+    return (x / fp.ONE).astype(np.float32)[None]

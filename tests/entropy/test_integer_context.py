@@ -1,0 +1,137 @@
+"""The context model in integers: close to the trained one, and the same everywhere."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dlf_jax.checkpoints.paths import flatten
+from dlf_jax.entropy.fixed_point import ONE, quantize
+from dlf_jax.entropy.four_step import FourStepContext
+from dlf_jax.entropy.integer_context import IntegerContext
+from dlf_jax.ops.partition import NUM_PARTS, part_masks
+
+CHANNELS, RATES, GRID = 8, 2, (5, 7)
+
+
+def random_params(scale=1.0):
+    """Weights of a float context model, `scale` times as large as is usual."""
+    model = FourStepContext(CHANNELS, RATES)
+
+    def touch_everything(model):
+        prior = model.prior(jnp.zeros(1, int), (2, 2))
+        return model(jnp.zeros((1, 2, 2, CHANNELS)), prior)
+
+    shapes = jax.eval_shape(
+        lambda key: model.init(key, method=touch_everything), jax.random.key(0)
+    )["params"]
+    rng = np.random.default_rng(0)
+
+    def draw(path, leaf):
+        values = rng.normal(size=leaf.shape)
+        if path[-1].key == "kernel":
+            values *= scale * np.prod(leaf.shape[:-1]) ** -0.5
+        return jnp.asarray(values, jnp.float32)
+
+    return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+def decoded_before(part, spread=3.0):
+    """A latent of which only the positions before a part are known."""
+    rng = np.random.default_rng(part)
+    values = np.rint(rng.normal(size=(1, *GRID, CHANNELS)) * spread * ONE) / ONE
+    known = part_masks(*GRID, CHANNELS)[:part].any(0)
+    return (values * known).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate", range(RATES))
+def test_it_is_close_to_the_network_that_was_trained(rate):
+    params = random_params()
+    ours = IntegerContext(quantize(flatten(params)), 0.12).of_image(rate, GRID)
+
+    @jax.jit
+    def run(decoded):
+        def method(model):
+            prior = model.prior(jnp.array([rate]), GRID)
+            steps = enumerate(decoded)
+            return prior.step, [model.step(k, x, prior) for k, x in steps]
+
+        model = FourStepContext(CHANNELS, RATES)
+        return model.apply({"params": params}, method=method)
+
+    decoded = [decoded_before(part) for part in range(NUM_PARTS)]
+    step, parts = run(decoded)
+    np.testing.assert_allclose(ours.quant_step, step, 1e-3, 1e-3)
+    for part, expected in enumerate(parts):
+        for found, wanted in zip(ours.step(part, decoded[part]), expected, strict=True):
+            assert found.dtype == np.float32 and np.abs(wanted).max() > 1
+            np.testing.assert_allclose(found, wanted, 2e-3, 2e-3)
+
+
+def test_results_are_on_the_grid_and_masked():
+    ours = IntegerContext(quantize(flatten(random_params())), 0.12).of_image(0, GRID)
+    assert ours.quant_step.min() >= 0.5
+    for part, mask in enumerate(part_masks(*GRID, CHANNELS)):
+        for found in ours.step(part, decoded_before(part)):
+            np.testing.assert_array_equal(found * ONE, np.rint(found * ONE))
+            assert found[0][mask].any() and not found[0][~mask].any()
+
+
+def test_enormous_values_saturate():
+    ours = IntegerContext(quantize(flatten(random_params(8.0))), 0.12)
+    image = ours.of_image(0, GRID)
+    for part in range(NUM_PARTS):
+        for found in image.step(part, decoded_before(part, spread=1e7)):
+            assert np.abs(found).max() <= 4096
+
+
+def test_memory_is_cut_in_pieces_that_do_not_show(monkeypatch):
+    ours = IntegerContext(quantize(flatten(random_params())), 0.12)
+    whole = ours.of_image(1, GRID).step(1, decoded_before(1))
+    monkeypatch.setattr("dlf_jax.entropy.integer_context._CHUNK", 4)
+    pieces = ours.of_image(1, GRID).step(1, decoded_before(1))
+    np.testing.assert_array_equal(pieces, whole)
+
+
+def fingerprint():
+    """Of all that a wild context model computes."""
+    ours = IntegerContext(quantize(flatten(random_params(3.0))), 0.12)
+    digest = hashlib.sha256()
+    for rate in range(RATES):
+        image = ours.of_image(rate, GRID)
+        digest.update(image.quant_step.tobytes())
+        for part in range(NUM_PARTS):
+            for found in image.step(part, decoded_before(part, 50.0)):
+                digest.update(found.tobytes())
+    return digest.hexdigest()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"OPENBLAS_NUM_THREADS": "1"},
+        {"OPENBLAS_NUM_THREADS": "2"},
+        {"OPENBLAS_CORETYPE": "Nehalem"},
+        {"OPENBLAS_CORETYPE": "Haswell"},
+        {"JAX_ENABLE_X64": "1"},
+        {"JAX_DEFAULT_MATMUL_PRECISION": "bfloat16"},
+        {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F"},
+    ],
+    ids=lambda setting: "-".join(*setting.items()),
+)
+def test_every_setting_gives_the_same_bits(setting):
+    program = "from tests.entropy.test_integer_context import fingerprint as f;"
+    found = subprocess.run(
+        [sys.executable, "-c", f"{program} print(f())"],
+        env={**os.environ, **setting},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.strip() == fingerprint()
