@@ -105,7 +105,9 @@ def saturate(x: Map) -> Map:
 
 def dense(layer: Layer, x: Map) -> Float[np.ndarray, "*S D"]:
     """A linear map of the last axis."""
-    return _finish(layer, x @ layer["kernel"])
+    kernel = layer["kernel"]
+    rows = x.reshape(-1, len(kernel)) @ kernel  # one product, not one for every row
+    return _finish(layer, rows.reshape(*x.shape[:-1], -1))
 
 
 def depthwise_conv(

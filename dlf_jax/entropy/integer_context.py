@@ -5,10 +5,13 @@ any two machines.  So files are not written with the floating-point network that
 trained, but with this one, on the host, with weights that are rounded once and stored.
 """
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 
 from dlf_jax.entropy import fixed_point as fp
 from dlf_jax.ops.partition import part_masks
@@ -78,10 +81,11 @@ class ImageContext:
         self._model = model
         vector = model.prior_vector[rate]
         x = np.broadcast_to(vector, (*grid, len(vector)))
-        for i in range(2):
-            x = model.block(f"prior_{i}", x)
+        with _one_thread():
+            for i in range(2):
+                x = model.block(f"prior_{i}", x)
+            self._common = fp.dense(model.layers["reduction"], x)
         step, self._scales, self._means = np.split(x, 3, axis=-1)
-        self._common = fp.dense(model.layers["reduction"], x)
         self._masks = part_masks(*grid, len(vector))
         self.quant_step = _to_float(np.maximum(step, fp.ONE // 2))
         self.skip_threshold = model.skip_threshold
@@ -95,11 +99,26 @@ class ImageContext:
         else:
             seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
             x = np.concatenate([seen, self._common], axis=-1)
-            for name in (f"adaptor_{part}", "spatial_0", "spatial_1", "spatial_2"):
-                x = self._model.block(name, x)
+            with _one_thread():
+                for name in (f"adaptor_{part}", "spatial_0", "spatial_1", "spatial_2"):
+                    x = self._model.block(name, x)
             scales, means = np.split(x, 2, axis=-1)
         mask = self._masks[part]
         return _to_float(scales * mask), _to_float(means * mask)
+
+
+def _one_thread() -> contextlib.AbstractContextManager:
+    """Keeps matrix products to one thread.
+
+    They are small, and several threads wait for each other at the end of each: beside
+    other work (a compilation, another image) that takes ten times as long.
+    """
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
 
 
 def _to_float(x: Float[np.ndarray, "h w N"]) -> Float[np.ndarray, "1 h w N"]:

@@ -36,7 +36,7 @@ def random_params(scale=1.0):
         values = rng.normal(size=leaf.shape)
         if path[-1].key == "kernel":
             values *= scale * np.prod(leaf.shape[:-1]) ** -0.5
-        return jnp.asarray(values, jnp.float32)
+        return values.astype(np.float32)
 
     return jax.tree_util.tree_map_with_path(draw, shapes)
 
@@ -62,7 +62,8 @@ def test_it_is_close_to_the_network_that_was_trained(rate):
             return prior.step, [model.step(k, x, prior) for k, x in steps]
 
         model = FourStepContext(CHANNELS, RATES)
-        return model.apply({"params": params}, method=method)
+        variables = {"params": jax.tree.map(jnp.asarray, params)}
+        return model.apply(variables, method=method)
 
     decoded = [decoded_before(part) for part in range(NUM_PARTS)]
     step, parts = run(decoded)
@@ -70,7 +71,8 @@ def test_it_is_close_to_the_network_that_was_trained(rate):
     for part, expected in enumerate(parts):
         for found, wanted in zip(ours.step(part, decoded[part]), expected, strict=True):
             assert found.dtype == np.float32 and np.abs(wanted).max() > 1
-            np.testing.assert_allclose(found, wanted, 2e-3, 2e-3)
+            error = np.abs(found - wanted).max()
+            assert error <= 5e-4 * np.abs(wanted).max()
 
 
 def test_results_are_on_the_grid_and_masked():
