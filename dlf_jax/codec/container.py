@@ -1,14 +1,4 @@
-"""The file format around the entropy-coded payload.
-
-    bytes  field
-    3      magic, "DLF"
-    1      16 · coder + format version
-    3      model id: first bytes of the model's fingerprint
-    1-…    rate index    (varint: 7 bits a byte, lowest first, top bit = more follow)
-    1-…    width         (varint)
-    1-…    height        (varint)
-    2      checksum: CRC-16/XMODEM of all bytes but these two, big-endian
-    rest   payload
+"""The header around the entropy-coded payload, see FORMAT.md.
 
 14 bytes for images from 128 to 16383 pixels a side.  The checksum finds every damage
 within 16 consecutive bits and all but one in 65536 others.
