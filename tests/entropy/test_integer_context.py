@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from dlf_jax.checkpoints.paths import flatten
+from dlf_jax.codec.latent_coding import decode_latent, encode_latent
+from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
 from dlf_jax.entropy.fixed_point import ONE, quantize
 from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy.integer_context import IntegerContext
@@ -137,3 +139,34 @@ def test_every_setting_gives_the_same_bits(setting):
         text=True,
     )
     assert found.stdout.strip() == fingerprint()
+
+
+def symbols_in(dtype, params, y):
+    """Symbols of a latent by the trained network in floating point."""
+    with jax.enable_x64(dtype == np.float64):
+
+        def method(model, y):
+            return model(y, model.prior(jnp.zeros(1, int), GRID)).symbols
+
+        variables = {"params": jax.tree.map(lambda x: jnp.asarray(x, dtype), params)}
+        model = FourStepContext(CHANNELS, RATES)
+        return np.asarray(model.apply(variables, jnp.asarray(y, dtype), method=method))
+
+
+def test_weights_on_which_floats_disagree_decode_exactly():
+    """Means so steep that the last bit of a symbol's context moves the next symbols."""
+    params = random_params(6.0)
+    y = np.random.default_rng(1).normal(size=(1, *GRID, CHANNELS)).astype(np.float32)
+    y *= 1e3
+    single, double = (symbols_in(t, params, y) for t in (np.float32, np.float64))
+    assert np.mean(single != double) > 0.2
+    weights = quantize(flatten(params))
+    encoder = RangeSymbolEncoder()
+    written = encode_latent(y, IntegerContext(weights, 0.12).of_image(0, GRID), encoder)
+    read = decode_latent(
+        IntegerContext(weights, 0.12).of_image(0, GRID),
+        RangeSymbolDecoder(encoder.finish()),
+    )
+    for found, wanted in zip(read, written, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert len(np.unique(written[0])) > 10
