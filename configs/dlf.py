@@ -17,7 +17,7 @@ import ml_collections
 # Preset nano: what differs between the stages.
 _NANO = {
     "vqgan": {
-        "steps": 12_000,
+        "steps": 5_000,
         "batch_size": 8,
         "crop.size": 64,
         "loss.lpips": 0.5,
@@ -25,8 +25,26 @@ _NANO = {
         "optimizer.learning_rate": 6e-4,
     },
     "tokenizer": {"steps": 4_000, "batch_size": 8, "crop.size": 128},
-    "align": {"steps": 4_000, "lmbda": (0.0,) * 4},
-    "pixel": {"steps": 12_000},
+    "align": {
+        "steps": 1_600,
+        "batch_size": 8,
+        "crop.size": 128,
+        "loss.latent": 5.0,
+        "loss.cross_entropy": 0.05,
+        "lmbda": (0.0,) * 4,
+        "optimizer.learning_rate": 1e-3,
+        "optimizer.warmup_steps": 50,
+    },
+    "pixel": {
+        "steps": 1_500,
+        "batch_size": 8,
+        "crop.size": 128,
+        "loss.decode_crop": 64,
+        "loss.lpips_images": 4,
+        "lmbda": (2.0, 1.0, 0.5, 0.25),
+        "lmbda_warmup": 800,
+        "optimizer.learning_rate": 6e-4,
+    },
 }
 
 # Options of the argument after the colon, with their defaults.

@@ -50,7 +50,7 @@ class CrossBranchInteraction(nn.Module):
             joint = TransformerBlock(width // self.head_width, name=f"block_{i}")(joint)
 
         to_detail = LayerNorm(name="detail_norm")(joint[:, length:])
-        cells = cells + Dense(width, name="detail_out")(to_detail)
+        cells = cells + Dense(width, kernel_init=zeros, name="detail_out")(to_detail)
 
         to_seq = Dense(2 * width, name="semantic_hidden")(joint[:, :length])
         to_seq = nn.silu(LayerNorm(name="semantic_norm")(to_seq))

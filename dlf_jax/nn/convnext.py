@@ -15,4 +15,4 @@ class ConvNeXtBlock(nn.Module):
         h = x * self.param("layer_scale", nn.initializers.ones, (width,))
         h = DepthwiseConv(5, name="conv")(h)
         h = gelu(Dense(2 * width, name="up")(LayerNorm(name="norm")(h)))
-        return x + Dense(width, name="down")(h)
+        return x + Dense(width, kernel_init=nn.initializers.zeros, name="down")(h)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from dlf_jax.nn.layers import DepthwiseConv, dense
+from dlf_jax.nn.layers import Dense, DepthwiseConv, dense
 from dlf_jax.typing import Array, Float
 
 
@@ -17,10 +17,11 @@ class DepthConvBlock(nn.Module):
         features = self.features
         h = nn.leaky_relu(dense(x, x.shape[-1], "conv_in"), 0.01)
         h = DepthwiseConv(3, name="depth_conv")(h)
-        h = dense(h, features, "conv_out")
+        h = Dense(features, kernel_init=nn.initializers.zeros, name="conv_out")(h)
         if x.shape[-1] != features:
             x = dense(x, features, "adaptor")
         x = x + h
         u, v = jnp.split(dense(x, 4 * features, "ffn_in"), 2, axis=-1)
         h = nn.leaky_relu(u, 0.1) + nn.leaky_relu(v, 0.01)
-        return x + dense(h, features, "ffn_out")
+        h = Dense(features, kernel_init=nn.initializers.zeros, name="ffn_out")(h)
+        return x + h

@@ -43,7 +43,7 @@ class WindowAttention(nn.Module):
         bias = self._positions() + self._masks(*qkv.shape[1:3])
         heads = width // self.head_width
         x = from_windows(multi_head_attention(qkv, heads, bias), self.window)
-        x = Dense(width, name="out")(x)
+        x = Dense(width, kernel_init=nn.initializers.zeros, name="out")(x)
         if self.shifted:
             x = jnp.roll(x, (half, half), axis=(1, 2))
         return x

@@ -14,7 +14,7 @@ class Mlp(nn.Module):
     def __call__(self, x: Float[Array, "*S D"]) -> Float[Array, "*S D"]:
         width = x.shape[-1]
         h = gelu(Dense(4 * width, name="up")(x))
-        return Dense(width, name="down")(h)
+        return Dense(width, kernel_init=nn.initializers.zeros, name="down")(h)
 
 
 class TransformerBlock(nn.Module):
@@ -30,5 +30,5 @@ class TransformerBlock(nn.Module):
             3 * width, kernel_init=nn.initializers.xavier_uniform(), name="qkv"
         )(h)
         h = multi_head_attention(qkv, self.num_heads)
-        x = x + Dense(width, name="out")(h)
+        x = x + Dense(width, kernel_init=nn.initializers.zeros, name="out")(h)
         return x + Mlp(name="mlp")(LayerNorm(name="norm_mlp")(x))

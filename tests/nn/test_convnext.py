@@ -3,12 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlf_jax.nn.convnext import ConvNeXtBlock
+from tests.random_params import random_params
 
 
 def test_layer_scale_multiplies_the_input_of_the_branch(normal):
     module = ConvNeXtBlock()
     x = normal(1, 6, 7, 4)
-    params = jax.jit(module.init)(jax.random.key(0), x)["params"]
+    params = random_params(module, x)
     scale = jnp.array([0.5, -2.0, 0.0, 3.0])
 
     @jax.jit
@@ -17,7 +18,7 @@ def test_layer_scale_multiplies_the_input_of_the_branch(normal):
 
     np.testing.assert_allclose(
         branch(params | {"layer_scale": scale}, x),
-        branch(params, x * scale),
+        branch(params | {"layer_scale": jnp.ones(4)}, x * scale),
         atol=1e-5,
     )
 
@@ -25,7 +26,7 @@ def test_layer_scale_multiplies_the_input_of_the_branch(normal):
 def test_sees_two_cells_in_every_direction(normal):
     module = ConvNeXtBlock()
     x = normal(1, 9, 9, 4)
-    variables = jax.jit(module.init)(jax.random.key(0), x)
+    variables = {"params": random_params(module, x)}
 
     @jax.jit
     @jax.grad

@@ -7,20 +7,9 @@ import pytest
 
 from dlf_jax.nn.swin import SwinGroup, WindowAttention
 from dlf_jax.ops.windows import shift_masks
+from tests.random_params import random_params
 
 WINDOW, HEAD, WIDTH = 4, 4, 8
-
-
-def random_params(module, x, seed=0):
-    """Parameters that are all random, but for the −inf entries of the masks."""
-    rng = np.random.default_rng(seed)
-    params = jax.jit(module.init)(jax.random.key(0), x)["params"]
-
-    def draw(leaf):
-        values = 0.3 * rng.normal(size=leaf.shape)
-        return jnp.asarray(np.where(np.isneginf(leaf), leaf, values), jnp.float32)
-
-    return jax.tree.map(draw, params)
 
 
 def reference_attention(params, x, shifted, relative):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dlf_jax.nn.transformer import TransformerBlock
+from tests.random_params import random_params
 
 
 @pytest.fixture
@@ -11,7 +12,7 @@ def block(normal):
     """A block as a function of (parameters, x), its parameters, and an input."""
     module = TransformerBlock(num_heads=2)
     x = normal(3, 5, 8)
-    return jax.jit(module.apply), jax.jit(module.init)(jax.random.key(0), x), x
+    return jax.jit(module.apply), {"params": random_params(module, x)}, x
 
 
 def test_knows_nothing_of_the_order_of_tokens(block):

@@ -1,0 +1,20 @@
+"""Parameters for tests of blocks that do nothing when they are fresh."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+
+def random_params(module: nn.Module, *args: Any, seed: int = 0) -> Any:
+    """Parameters that are all random, but for the −inf entries of masks."""
+    rng = np.random.default_rng(seed)
+    params = jax.jit(module.init)(jax.random.key(0), *args)["params"]
+
+    def draw(leaf):
+        values = 0.3 * rng.normal(size=leaf.shape)
+        return jnp.asarray(np.where(np.isneginf(leaf), leaf, values), jnp.float32)
+
+    return jax.tree.map(draw, params)
