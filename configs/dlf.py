@@ -17,12 +17,13 @@ import ml_collections
 # Preset nano: what differs between the stages.
 _NANO = {
     "vqgan": {
-        "steps": 5_000,
+        "steps": 2_400,
         "batch_size": 8,
         "crop.size": 64,
-        "loss.lpips": 0.5,
+        "loss.lpips": 0.25,
+        "loss.lpips_alex": 0.5,
         "loss.lpips_images": 2,
-        "optimizer.learning_rate": 6e-4,
+        "optimizer.learning_rate": 1e-3,
     },
     "tokenizer": {"steps": 4_000, "batch_size": 8, "crop.size": 128},
     "align": {
@@ -36,14 +37,16 @@ _NANO = {
         "optimizer.warmup_steps": 50,
     },
     "pixel": {
-        "steps": 1_500,
+        "steps": 6_000,
         "batch_size": 8,
         "crop.size": 128,
+        "loss.lpips": 0.5,
+        "loss.lpips_alex": 1.0,
+        "loss.lpips_images": 2,
         "loss.decode_crop": 64,
-        "loss.lpips_images": 4,
-        "lmbda": (2.0, 1.0, 0.5, 0.25),
-        "lmbda_warmup": 800,
-        "optimizer.learning_rate": 6e-4,
+        "lmbda": (10.0, 4.0, 1.6, 0.6),
+        "lmbda_warmup": 1_500,
+        "optimizer.learning_rate": 8e-4,
     },
 }
 
@@ -89,6 +92,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss = ml_collections.ConfigDict()
     config.loss.l1 = 1.0  # mean absolute error on [-1, 1]
     config.loss.lpips = 1.0  # LPIPS-VGG
+    config.loss.lpips_alex = 0.0  # LPIPS-AlexNet, cheap enough for every crop
     config.loss.adversarial = 0.0  # 0.8 as released; 0: no discriminator
     config.loss.discriminator_channels = 32  # width of its first layer
     config.loss.decode_crop = 128  # the codec decodes a random square of this side

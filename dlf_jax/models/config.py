@@ -36,6 +36,10 @@ class VQGANConfig:
         0 normalises the channels of each cell by themselves, at any size alike.
       patch: squares of this side are one cell of the finest level, so that no layer
         works on single pixels.
+      linear_path: a linear map between the pixels of a cell of the latent and its
+        channels beside both convolutional nets, which then end without normalisation
+        and add what it lacks.  It is learnt within a few hundred steps, where the nets
+        alone need thousands.
     """
 
     channels: int = 128
@@ -48,6 +52,7 @@ class VQGANConfig:
     num_codes: int = 256
     norm_groups: int = 32
     patch: int = 1
+    linear_path: bool = False
 
     @property
     def stride(self) -> int:

@@ -39,6 +39,7 @@ VARIANTS: dict[str, DLFConfig] = {
             embed_dim=64,
             num_codes=256,
             norm_groups=0,
+            linear_path=True,
         ),
     ),
 }

@@ -4,7 +4,7 @@ from flax import linen as nn
 from flax import struct
 
 from dlf_jax.models.config import VQGANConfig
-from dlf_jax.nn.layers import Dense, cell_or_group_norm, conv
+from dlf_jax.nn.layers import Dense, cell_or_group_norm, conv, dense
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
 from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
@@ -64,6 +64,9 @@ class VQGANEncoder(nn.Module):
             if i < last:
                 x = Downsample(name=f"downsample_{i}")(x)
         x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
+        if cfg.linear_path:
+            direct = dense(pixel_unshuffle(image, cfg.stride), cfg.z_channels, "linear")
+            return direct + conv(x, cfg.z_channels, "conv_out")
         x = nn.silu(cell_or_group_norm(cfg.norm_groups, "norm_out")(x))
         return conv(x, cfg.z_channels, "conv_out")
 
@@ -76,6 +79,7 @@ class VQGANDecoder(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B h w C"]) -> Float[Array, "B H W 3"]:
         cfg = self.config
+        latent = x
         x = conv(x, cfg.channels * cfg.multipliers[-1], "conv_in")
         x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
         for i, multiplier in reversed(list(enumerate(cfg.multipliers))):
@@ -88,6 +92,11 @@ class VQGANDecoder(nn.Module):
             )(x)
             if i > 0:
                 x = Upsample(name=f"upsample_{i}")(x)
+        if cfg.linear_path:
+            direct = dense(latent, 3 * cfg.stride**2, "linear")
+            zeros = nn.initializers.zeros
+            x = conv(x, 3 * cfg.patch**2, "conv_out", kernel_init=zeros)
+            return pixel_shuffle(direct, cfg.stride) + pixel_shuffle(x, cfg.patch)
         x = nn.silu(cell_or_group_norm(cfg.norm_groups, "norm_out")(x))
         return pixel_shuffle(conv(x, 3 * cfg.patch**2, "conv_out"), cfg.patch)
 

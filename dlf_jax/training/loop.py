@@ -220,10 +220,10 @@ def _shardings() -> tuple[NamedSharding, NamedSharding]:
 
 def _constants(task: Task, config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Rate weights, and the frozen networks that the loss needs."""
-    constants = {"lmbda": jnp.asarray(config.lmbda, jnp.float32)}
-    if task.needs_lpips:
-        constants["lpips"] = load_lpips_params("vgg")
-    return constants
+    return {
+        "lmbda": jnp.asarray(config.lmbda, jnp.float32),
+        "lpips": {net: load_lpips_params(net) for net in task.lpips},
+    }
 
 
 def _validation_batch(

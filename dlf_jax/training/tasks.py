@@ -27,7 +27,9 @@ class LossConfig:
     """Weights of the loss terms.
 
     Attributes:
-      l1, lpips: of the image loss (spec §15.4).
+      l1, lpips: of the image loss (spec §15.4); LPIPS is that of VGG16.
+      lpips_alex: of LPIPS-AlexNet on everything decoded, which costs a twentieth of
+        the other on as many pixels; 0 leaves it out.
       latent, cross_entropy: of the alignment loss (spec §15.3).
       continuous_target: the latent term asks for the VQGAN's latent before its
         quantiser, and not for the code; with a codebook that is trained, codes as
@@ -39,13 +41,14 @@ class LossConfig:
       adversarial: of the adversarial term, which is also scaled so that it pulls at the
         decoder's last layer as hard as the others; 0 leaves the discriminator out.
       discriminator_channels: width of the discriminator's first layer.
-      lpips_crop: side of the random square that LPIPS sees, at least 16.
-      lpips_images: LPIPS sees this many images of a batch; 0 stands for all.
-      lpips_channel_divisor: of the LPIPS network; its weights are random unless 1.
+      lpips_crop: side of the random square that LPIPS-VGG sees, at least 16.
+      lpips_images: LPIPS-VGG sees this many images of a batch; 0 stands for all.
+      lpips_channel_divisor: of the LPIPS networks; their weights are random unless 1.
     """
 
     l1: float = 1.0
     lpips: float = 1.0
+    lpips_alex: float = 0.0
     latent: float = 1.0
     cross_entropy: float = 0.25
     continuous_target: bool = False
@@ -83,7 +86,7 @@ class Task(NamedTuple):
     Attributes:
       init: (key, image [B H W 3]) -> parameters.
       loss: (parameters, constants, image [B H W 3] in [-1, 1], key) -> Outcome.
-      needs_lpips: whether `constants` must hold the LPIPS-VGG weights under "lpips".
+      lpips: networks whose LPIPS weights `constants` must hold under "lpips", by name.
 
     `constants` of the joint stages holds the rate weight λ of every rate point under
     "lmbda", [R], the lowest rate (largest weight) first.
@@ -91,20 +94,32 @@ class Task(NamedTuple):
 
     init: Callable[[Array, Array], Any]
     loss: Callable[[Any, Any, Array, Array], Outcome]
-    needs_lpips: bool
+    lpips: tuple[str, ...]
 
 
 def _image_terms(
     config: LossConfig, constants: Any, image: Array, recon: Array, key: Array
 ) -> tuple[Array, dict[str, Array]]:
     """Image loss without the adversarial term (spec §15.4)."""
+
+    def lpips(net: str, image: Array, recon: Array) -> Array:
+        network = LPIPS(net, config.lpips_channel_divisor)
+        return network.apply({"params": constants["lpips"][net]}, image, recon).mean()
+
     few = slice(config.lpips_images or None)
     crops = objectives.random_crops(key, image[few], recon[few], config.lpips_crop)
-    network = LPIPS("vgg", config.lpips_channel_divisor)
-    lpips = network.apply({"params": constants["lpips"]}, *crops).mean()
-    l1 = objectives.absolute_error(image, recon).mean()
-    metrics = {"l1": l1, "lpips": lpips}
-    return config.l1 * l1 + config.lpips * lpips, metrics
+    terms = {
+        "l1": objectives.absolute_error(image, recon).mean(),
+        "lpips": lpips("vgg", *crops),
+    }
+    if config.lpips_alex:
+        terms["lpips_alex"] = lpips("alex", image, recon)
+    return sum(getattr(config, name) * term for name, term in terms.items()), terms
+
+
+def _image_networks(config: LossConfig) -> tuple[str, ...]:
+    """The LPIPS networks behind `_image_terms`."""
+    return ("vgg", "alex") if config.lpips_alex else ("vgg",)
 
 
 def _autoencode(model_config: DLFConfig, config: LossConfig) -> Task:
@@ -130,7 +145,7 @@ def _autoencode(model_config: DLFConfig, config: LossConfig) -> Task:
             codes={VQGAN_CODEBOOK: vq},
         )
 
-    return Task(init, loss, needs_lpips=True)
+    return Task(init, loss, lpips=_image_networks(config))
 
 
 def _reconstruct_some_unquantized(
@@ -169,7 +184,7 @@ def _tokenize(model_config: DLFConfig, config: LossConfig) -> Task:
             codes={SEMANTIC_CODEBOOK: out.tokens},
         )
 
-    return Task(init, loss, needs_lpips=False)
+    return Task(init, loss, lpips=())
 
 
 def _align(model_config: DLFConfig, config: LossConfig) -> Task:
@@ -190,7 +205,7 @@ def _align(model_config: DLFConfig, config: LossConfig) -> Task:
             codes={SEMANTIC_CODEBOOK: out.tokens},
         )
 
-    return Task(partial(_init_codec, model), loss, needs_lpips=False)
+    return Task(partial(_init_codec, model), loss, lpips=())
 
 
 def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
@@ -260,7 +275,7 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
             statistics=path_names({"discriminator": variables}),
         )
 
-    return Task(init, loss, needs_lpips=True)
+    return Task(init, loss, lpips=_image_networks(config))
 
 
 def _judge(

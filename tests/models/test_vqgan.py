@@ -45,3 +45,46 @@ def test_attention_only_where_configured(config, image):
     assert "['middle']['attention']" in names(only_middle)
     assert "attention_0" not in names(only_middle)
     assert "['level_2']['attention_0']" in names(config.vqgan)
+
+
+def test_a_fresh_decoder_with_a_linear_path_is_that_path(config):
+    linear = dataclasses.replace(config.vqgan, linear_path=True)
+    cells, channels = (1, 3, 2), linear.embed_dim
+    latents = jax.random.normal(jax.random.key(1), (3, *cells, channels))
+    one, other, changed = latents
+    changed = one.at[0, 1, 0].set(changed[0, 1, 0])
+
+    @jax.jit
+    def run(one, other, changed):
+        module = VQGAN(linear)
+        image = jnp.zeros((1, 2 * linear.stride, 2 * linear.stride, 3))
+        variables = module.init(jax.random.key(0), image)
+        decode = lambda x: module.apply(variables, x, method=VQGAN.decode)  # noqa: E731
+        return decode(one), decode(other), decode(one + other), decode(changed)
+
+    first, second, both, new = run(one, other, changed)
+    np.testing.assert_allclose(first + second, both, atol=1e-5)
+    side = linear.stride
+    moved = np.asarray(first != new)
+    assert moved[0, side : 2 * side, :side].all()
+    assert moved.sum() == 3 * side**2
+
+
+def test_the_linear_path_leaves_out_the_last_normalisation(config, image):
+    def names(vqgan_config):
+        shapes = jax.eval_shape(VQGAN(vqgan_config).init, jax.random.key(0), image)
+        leaves = jax.tree_util.tree_leaves_with_path(shapes)
+        return {
+            jax.tree_util.keystr(path[1:], simple=True, separator="/")
+            for path, _ in leaves
+        }
+
+    plain = names(config.vqgan)
+    linear = names(dataclasses.replace(config.vqgan, linear_path=True))
+    parts = ("encoder", "decoder")
+    assert linear - plain == {
+        f"{part}/linear/{leaf}" for part in parts for leaf in ("kernel", "bias")
+    }
+    assert plain - linear == {
+        f"{part}/norm_out/{leaf}" for part in parts for leaf in ("scale", "bias")
+    }

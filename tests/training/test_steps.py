@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 from dlf_jax.training.stages import (
     FROZEN,
@@ -73,8 +74,8 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params):
     )
     batch = jax.random.randint(jax.random.key(0), (2, 32, 32, 3), 0, 256)
     constants = {"lmbda": jnp.array([2.0, 1.0])}
-    if task.needs_lpips:
-        constants["lpips"] = lpips_params
+    if task.lpips:
+        constants["lpips"] = {"vgg": lpips_params}
     return rules, state, step, constants, batch.astype(jnp.uint8)
 
 
@@ -100,6 +101,27 @@ def test_step_keeps_the_structure_of_the_state(
     assert jax.tree.structure(new) == jax.tree.structure(like)
     for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(like), strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
+
+
+def test_both_lpips_networks_enter_the_loss(tiny_config, loss_config, lpips_params):
+    """AlexNet's sees all that is decoded; its weight is apart from VGG16's."""
+    image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
+    divisor = loss_config.lpips_channel_divisor
+    alex = LPIPS("alex", divisor).init(jax.random.key(2), image, image)["params"]
+    constants = {"lpips": {"vgg": lpips_params, "alex": alex}}
+
+    def outcome(**changes):
+        task = TASKS["autoencode"](
+            tiny_config, dataclasses.replace(loss_config, **changes)
+        )
+        assert task.lpips == (("vgg", "alex") if "lpips_alex" in changes else ("vgg",))
+        params = task.init(jax.random.key(0), image)
+        return task.loss(params, constants, image, jax.random.key(3))
+
+    without, both = outcome(), outcome(lpips_alex=3.0)
+    share = both.metrics["lpips_alex"]
+    assert share > 1e-4
+    np.testing.assert_allclose(both.loss, without.loss + 3 * share, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
