@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
+from dlf_jax.checkpoints import int8
 from dlf_jax.checkpoints.arrays import (
     LazyArray,
     in_memory,
@@ -84,7 +85,7 @@ def save_model(
       name: lower-case name of the model.
       config: sizes of the network.
       params: parameter tree of `DLF`.
-      dtype: floating-point type of the stored weights.
+      dtype: of the stored weights, see `as_stored`.
       metadata: JSON values about the origin.
 
     Raises:
@@ -108,12 +109,21 @@ def as_stored(
 
     Args:
       arrays: parameters of the codec.
-      dtype: floating-point type for all but those of the context model.
+      dtype: floating-point type for all but those of the context model; int8 stands
+        for large kernels in 8 bits and float16 for the others.
 
     Raises:
       ValueError: a weight of the context model does not fit its integers.  Reading
         another array raises it too, if that does not fit `dtype`.
     """
+    narrowed = {}
+    if np.dtype(dtype) == np.int8:
+        dtype = np.float16
+        narrowed = {
+            path: array
+            for path, array in arrays.items()
+            if int8.is_narrowed(path, array.size) and not path.startswith(CONTEXT)
+        }
 
     def cast(path: str, value: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
@@ -123,11 +133,14 @@ def as_stored(
         return stored
 
     context = {path: a.read() for path, a in arrays.items() if path.startswith(CONTEXT)}
-    return {
+    stored = {
         path: array.map(lambda value, path=path: cast(path, value))
         for path, array in arrays.items()
-        if path not in context
-    } | in_memory(quantize(context))
+        if path not in context and path not in narrowed
+    }
+    for path, array in narrowed.items():
+        stored |= int8.narrow(path, array)
+    return stored | in_memory(quantize(context))
 
 
 def write_directory(
@@ -221,7 +234,7 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
             )
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)
-        params = nest(arrays)
+        params = nest(int8.widen(arrays))
         return LoadedModel(
             name=description["name"],
             config=config,
@@ -259,10 +272,9 @@ def read_directory(
         if (directory / MODEL_FILE).is_file():
             arrays = read_safetensors(directory / MODEL_FILE)
             context = {p: arrays.pop(p) for p in list(arrays) if p.startswith(CONTEXT)}
-            context = dequantize(
-                {path: array.read() for path, array in context.items()}
-            )
-            arrays |= in_memory(context)
+            context = {path: array.read() for path, array in context.items()}
+            narrowed = {p: arrays.pop(p).read() for p in int8.parts(arrays)}
+            arrays |= in_memory(int8.widen(narrowed) | dequantize(context))
         if (directory / TRAINING_FILE).is_file():
             arrays |= read_safetensors(directory / TRAINING_FILE)
         return _description(directory), arrays

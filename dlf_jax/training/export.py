@@ -14,14 +14,14 @@ from dlf_jax.training.checkpointing import load_params, read_config
 _JOINT_STAGES = ("align", "pixel")
 
 
-def export(workdir: Path, directory: Path, *, dtype: str = "float16") -> int:
+def export(workdir: Path, directory: Path, *, dtype: str = "int8") -> int:
     """Writes the newest checkpoint of a joint stage as a model directory.
 
     Args:
       workdir: of a training run.
       directory: receives the model; only what inference needs goes in, taken from the
         moving average of the weights if there is one.
-      dtype: of the stored weights.
+      dtype: of the stored weights, see `dlf_jax.checkpoints.store.as_stored`.
 
     Returns:
       Step of the checkpoint.
@@ -51,7 +51,11 @@ def export(workdir: Path, directory: Path, *, dtype: str = "float16") -> int:
 @click.command()
 @click.argument("workdir", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--dtype", default="float16", help="Type of the stored weights.")
+@click.option(
+    "--dtype",
+    default="int8",
+    help="Type of the stored weights; int8 is that of large kernels alone.",
+)
 def main(workdir: Path, directory: Path, dtype: str) -> None:
     """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
     try:

@@ -67,6 +67,32 @@ def test_float32_weights_are_stored_bit_for_bit(tmp_path):
     )
 
 
+def test_int8_narrows_large_kernels_outside_the_context_model(tmp_path):
+    rng = np.random.default_rng(3)
+    kernel = rng.normal(size=(64, 64)).astype(np.float32)
+    params = tiny_params()
+    params["vqgan"]["decoder"]["kernel"] = kernel
+    params["context"]["dense"] = {"kernel": kernel}
+    half = save(tmp_path / "half", params)
+    eighth = save(tmp_path / "eighth", params, dtype=np.int8)
+    sizes = [(tmp_path / d / MODEL_FILE).stat().st_size for d in ("half", "eighth")]
+    # Half of the kernel is saved, but for the scales and their entry in the header.
+    assert -300 < sizes[0] - sizes[1] - (64 * 64 - 4 * 64) <= 0
+    np.testing.assert_array_equal(
+        half.params["context"]["dense"]["kernel"],
+        eighth.params["context"]["dense"]["kernel"],
+    )
+    found = eighth.params["vqgan"]["decoder"]["kernel"]
+    np.testing.assert_allclose(found, kernel, atol=0.02)
+    assert found.dtype == np.float32 and found.ctypes.data % 64 == 0
+    assert not np.array_equal(found, half.params["vqgan"]["decoder"]["kernel"])
+    np.testing.assert_array_equal(
+        eighth.params["fusion"]["kernel"], half.params["fusion"]["kernel"]
+    )
+    _, donor = load_donor(tmp_path / "eighth")
+    np.testing.assert_array_equal(donor["vqgan"]["decoder"]["kernel"], found)
+
+
 def test_memory_order_does_not_matter(tmp_path):
     params = tiny_params()
     kernel = params["fusion"]["kernel"]
