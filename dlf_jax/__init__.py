@@ -4,6 +4,7 @@
     recon = dlf_jax.decompress(data)     # and back
     dlf_jax.info(data)                   # what a file says about itself
     dlf_jax.load("dlf-nano")             # a codec to keep, of a name or a model folder
+    dlf_jax.Limits(pixels=400_000_000)   # how large an image it takes
 
 Nothing heavy is imported before the first call.
 """
@@ -13,22 +14,29 @@ import os
 import numpy as np
 
 from dlf_jax.codec.info import FileInfo, file_info
+from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["__version__", "compress", "decompress", "info", "load"]
+__all__ = ["Limits", "__version__", "compress", "decompress", "info", "load"]
 __version__ = "0.1.0"
 
 
-def load(name_or_dir: str | os.PathLike = "dlf-nano") -> "dlf_jax.codec.codec.Codec":
+def load(
+    name_or_dir: str | os.PathLike = "dlf-nano", limits: Limits = DEFAULT_LIMITS
+) -> "dlf_jax.codec.codec.Codec":
     """The codec of a bundled model or of a model directory.
 
     It is kept: loading the same model again costs nothing.
+
+    Args:
+      name_or_dir: which model.
+      limits: pixels and memory beyond which it refuses images.
 
     Raises:
       UserError: there is no such model, or its files are damaged.
     """
     from dlf_jax.codec import catalog
 
-    return catalog.load(os.fspath(name_or_dir))
+    return catalog.load(os.fspath(name_or_dir), limits)
 
 
 def compress(

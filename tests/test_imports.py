@@ -15,7 +15,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "dlf_jax"
 
-_BASE = {"errors", "typing"}
+_BASE = {"errors", "typing", "limits"}
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
 _CODEC = _NETWORK | {"coding", "checkpoints"}
 
@@ -23,6 +23,7 @@ _CODEC = _NETWORK | {"coding", "checkpoints"}
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
 MAY_IMPORT = {
     "errors": set(),
+    "limits": set(),
     "typing": set(),
     "ops": _BASE,
     "nn": _BASE | {"ops"},

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from dlf_jax.cli.quality import measure
-from dlf_jax.cli.session import load_codec, status
+from dlf_jax.cli.session import limit_options, load_codec, status
+from dlf_jax.limits import Limits
 
 
 @click.command()
@@ -22,6 +23,7 @@ from dlf_jax.cli.session import load_codec, status
 @click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
 @click.option("--metrics", is_flag=True, help="Also decode, and print the quality.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
+@limit_options
 def compress(
     source: Path,
     output: Path | None,
@@ -29,6 +31,7 @@ def compress(
     model: str,
     metrics: bool,
     force: bool,
+    limits: Limits,
 ) -> None:
     """Compresses the image IN (PNG, JPEG, WebP, ...)."""
     from dlf_jax.data.image_io import (
@@ -42,10 +45,10 @@ def compress(
     content = read_file(source)
     output = source.with_suffix(".dlf") if output is None else output
     check_output(output, force)
-    image = decode_image(content, str(source))
+    image = decode_image(content, str(source), limits.pixels)
     height, width, _ = image.shape
     with status(f"compressing {source}"):
-        codec = load_codec(model)
+        codec = load_codec(model, limits)
         loaded = time.perf_counter()
         rate = codec.default_rate if rate is None else rate
         data = codec.compress(image, rate)

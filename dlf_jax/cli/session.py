@@ -1,33 +1,67 @@
 """What commands share around the codec: loading it, and showing that it works."""
 
 import contextlib
+import functools
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
+
 from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
 _DELAY_S = 1.0
 _ERASE_LINE = "\r\x1b[K"
 
 
-def load_codec(model: str) -> "dlf_jax.codec.codec.Codec":
+def limit_options(command: Callable) -> Callable:
+    """Options of commands that can be given images of any size; pass `limits`."""
+
+    @click.option(
+        "--max-megapixels",
+        type=click.FloatRange(min=0, min_open=True),
+        default=DEFAULT_LIMITS.pixels / 1e6,
+        show_default=True,
+        help="Refuse larger images.",
+    )
+    @click.option(
+        "--max-memory",
+        metavar="GIB",
+        type=click.FloatRange(min=0, min_open=True),
+        default=DEFAULT_LIMITS.memory / 2**30,
+        show_default=True,
+        help="Refuse images for which the network needs more.",
+    )
+    @functools.wraps(command)
+    def wrapped(max_megapixels: float, max_memory: float, **kwargs):
+        pixels, memory = int(max_megapixels * 1e6), int(max_memory * 2**30)
+        return command(limits=Limits(pixels, memory), **kwargs)
+
+    return wrapped
+
+
+def load_codec(
+    model: str, limits: Limits = DEFAULT_LIMITS
+) -> "dlf_jax.codec.codec.Codec":
     """The codec of a bundled model or a model directory, with the compile cache on."""
     from dlf_jax.codec import catalog
     from dlf_jax.codec.compile_cache import enable_compile_cache
 
     enable_compile_cache()
-    return catalog.load(model)
+    return catalog.load(model, limits)
 
 
-def load_codec_for(data: bytes) -> "dlf_jax.codec.codec.Codec":
+def load_codec_for(
+    data: bytes, limits: Limits, *, damaged: bool
+) -> "dlf_jax.codec.codec.Codec":
     """The codec of the bundled model that wrote a file, with the compile cache on."""
     from dlf_jax.codec import catalog
     from dlf_jax.codec.compile_cache import enable_compile_cache
 
     enable_compile_cache()
-    return catalog.load_for(data)
+    return catalog.load_for(data, limits, damaged=damaged)
 
 
 @contextlib.contextmanager

@@ -6,27 +6,31 @@ from dlf_jax.checkpoints.store import bundled_models, load_model
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.info import file_info
 from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
 
 @functools.lru_cache(maxsize=4)
-def load(name_or_dir: str) -> Codec:
+def load(name_or_dir: str, limits: Limits = DEFAULT_LIMITS) -> Codec:
     """The codec of a bundled model or a model directory, read once.
 
     Raises:
       UserError: there is no such model, or its files are damaged.
     """
-    return Codec(load_model(name_or_dir))
+    return Codec(load_model(name_or_dir), limits)
 
 
-def load_for(data: bytes) -> Codec:
+def load_for(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
+) -> Codec:
     """The codec of the bundled model that wrote a file.
 
     Raises:
-      UserError: the file is damaged, or no bundled model wrote it.
+      UserError: the file is damaged, unless that is expected, or no bundled model wrote
+        it.
     """
-    wanted = file_info(data).model_id
+    wanted = file_info(data, damaged=damaged).model_id
     for name in bundled_models():
-        codec = load(name)
+        codec = load(name, limits)
         if codec.model_id.hex() == wanted:
             return codec
     raise UserError(

@@ -1,5 +1,6 @@
 """Images to files and back with a loaded model."""
 
+import contextlib
 import dataclasses
 import math
 
@@ -12,7 +13,10 @@ from dlf_jax.codec.container import Header, pack, unpack
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
 from dlf_jax.codec.network import CompiledNetwork
 from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
+from dlf_jax.coding.salvage import SalvagingDecoder
+from dlf_jax.coding.symbol_coder import SymbolDecoder
 from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS, Limits
 from dlf_jax.models.config import DLFConfig
 
 Image = UInt8[np.ndarray, "H W 3"]
@@ -45,14 +49,14 @@ class _Layout:
         by luck, appends zeros.
     """
 
-    def __init__(self, config: DLFConfig, height: int, width: int):
+    def __init__(self, config: DLFConfig, height: int, width: int, limits: Limits):
         tile = config.tile_size
         down, across = -(-height // tile), -(-width // tile)
         self.height, self.width = down * tile, across * tile
-        if not 0 < self.height * self.width <= spec.MAX_PIXELS:
+        if not 0 < self.height * self.width <= limits.pixels:
             raise UserError(
                 f"the image has {width} x {height} pixels; the limit is "
-                f"{spec.MAX_PIXELS}, padding to multiples of {tile} included"
+                f"{limits.pixels}, padding to multiples of {tile} included"
             )
         stride = config.detail_stride
         self.grid = self.height // stride, self.width // stride
@@ -66,11 +70,13 @@ class Codec:
 
     Args:
       model: as returned by `dlf_jax.checkpoints.store.load_model`.
+      limits: larger images are refused, in and out.
     """
 
-    def __init__(self, model: LoadedModel):
+    def __init__(self, model: LoadedModel, limits: Limits = DEFAULT_LIMITS):
         self.model = model
-        self._network = CompiledNetwork(model)
+        self.limits = limits
+        self._network = CompiledNetwork(model, limits.memory)
 
     @property
     def model_id(self) -> bytes:
@@ -116,11 +122,26 @@ class Codec:
         """
         if isinstance(data, list):
             return [self.decompress(one) for one in data]
-        header, layout, _ = self._read(data)
-        self._network.prepare_synthesis(layout.tokens, layout.grid)
-        _, code = self.decode(data)
-        image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
-        return image[: header.height, : header.width]
+        header, layout, payload = self._read(data)
+        return self._paint(header, layout, RangeSymbolDecoder(payload))
+
+    def salvage(self, data: bytes) -> tuple[Image, float]:
+        """The image of a file that may be damaged, as far as its bits go.
+
+        Where they end, or are impossible, the rest is what the model expects.  Nothing
+        tells whether a byte was changed: everything behind it may be wrong.
+
+        Returns:
+          (image, share of the symbols that were there to be read).
+
+        Raises:
+          UserError: the header is damaged, or the file was written with another model.
+        """
+        with contextlib.suppress(UserError):
+            return self.decompress(data), 1.0
+        header, layout, payload = self._read(data, damaged=True)
+        decoder = SalvagingDecoder(RangeSymbolDecoder(payload), len(payload))
+        return self._paint(header, layout, decoder), decoder.share
 
     def encode(self, image: Image, rate: int) -> tuple[bytes, Code]:
         """The file of one image, and what a decoder will find in it."""
@@ -131,7 +152,7 @@ class Codec:
             )
         height, width, _ = image.shape
         header = Header(self.model_id, rate, width, height)
-        layout = _Layout(self.model.config, height, width)
+        layout = self._layout(height, width)
         below, right = layout.height - height, layout.width - width
         image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
         tokens, y = self._network.analyze(image, rate)
@@ -145,17 +166,31 @@ class Codec:
     def decode(self, data: bytes) -> tuple[Header, Code]:
         """What is in a file, before it becomes an image."""
         header, layout, payload = self._read(data)
-        decoder = RangeSymbolDecoder(payload)
+        return header, self._decode(header, layout, RangeSymbolDecoder(payload))
+
+    def _decode(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Code:
         tokens = decoder.decode_uniform(
             math.prod(layout.tokens), self.model.config.codebook_size
         )
         context = self.model.context.of_image(header.rate, layout.grid)
         symbols, y_hat = decode_latent(context, decoder)
-        return header, Code(tokens.reshape(layout.tokens), symbols, y_hat)
+        return Code(tokens.reshape(layout.tokens), symbols, y_hat)
 
-    def _read(self, data: bytes) -> tuple[Header, _Layout, bytes]:
+    def _paint(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Image:
+        """Decodes while the synthesis is compiled, then runs it."""
+        self._network.prepare_synthesis(layout.tokens, layout.grid)
+        code = self._decode(header, layout, decoder)
+        image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
+        return image[: header.height, : header.width]
+
+    def _layout(self, height: int, width: int) -> _Layout:
+        return _Layout(self.model.config, height, width, self.limits)
+
+    def _read(
+        self, data: bytes, *, damaged: bool = False
+    ) -> tuple[Header, _Layout, bytes]:
         """Header, layout and payload of a file that this model can decode."""
-        header, payload = unpack(data)
+        header, payload = unpack(data, damaged=damaged)
         if header.model_id != self.model_id:
             raise UserError(
                 f"the file was written with model {header.model_id.hex()}, not with "
@@ -163,8 +198,8 @@ class Codec:
             )
         if header.rate >= self.num_rates:
             raise UserError(f"the file is damaged: there is no rate {header.rate}")
-        layout = _Layout(self.model.config, header.height, header.width)
-        if len(payload) < layout.min_payload:
+        layout = self._layout(header.height, header.width)
+        if len(payload) < layout.min_payload and not damaged:
             raise UserError("the file is damaged: it is too short for its image")
         return header, layout, payload
 

@@ -49,19 +49,18 @@ def pack(header: Header, payload: bytes) -> bytes:
     return head + _checksum(head, payload) + payload
 
 
-def unpack(data: bytes, max_pixels: int = spec.MAX_PIXELS) -> tuple[Header, bytes]:
+def unpack(data: bytes, *, damaged: bool = False) -> tuple[Header, bytes]:
     """Checks a file and splits it.
 
     Args:
       data: the whole file.
-      max_pixels: larger images are refused.
+      damaged: accept a checksum that does not fit.
 
     Returns:
       (header, payload).
 
     Raises:
-      UserError: the file is no DLF file, or damaged, or needs a newer version, or is
-        too large.
+      UserError: the file is no DLF file, or damaged, or needs a newer version.
     """
     if not data:
         raise UserError("the file is empty")
@@ -79,13 +78,12 @@ def unpack(data: bytes, max_pixels: int = spec.MAX_PIXELS) -> tuple[Header, byte
         value, end = _read_varint(data, end)
         fields.append(value)
     payload = data[end + _CHECKSUM_BYTES :]
-    if data[end : end + _CHECKSUM_BYTES] != _checksum(data[:end], payload):
+    found = data[end : end + _CHECKSUM_BYTES]
+    if found != _checksum(data[:end], payload) and not damaged:
         raise UserError(_DAMAGED)
     rate, width, height = fields
-    if not 0 < width * height <= max_pixels:
-        raise UserError(
-            f"the file holds {width} x {height} pixels; the limit is {max_pixels}"
-        )
+    if not width * height:
+        raise UserError(f"the file holds {width} x {height} pixels")
     model_id = data[start - spec.MODEL_ID_BYTES : start]
     return Header(model_id, rate, width, height, coder), payload
 

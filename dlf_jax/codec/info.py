@@ -30,13 +30,13 @@ class FileInfo:
         return 8 * self.num_bytes / (self.width * self.height)
 
 
-def file_info(data: bytes) -> FileInfo:
-    """Reads the header of a file and checks the rest.
+def file_info(data: bytes, *, damaged: bool = False) -> FileInfo:
+    """Reads the header of a file and checks the rest, unless it may be damaged.
 
     Raises:
       UserError: it is no intact DLF file.
     """
-    header, payload = unpack(data)
+    header, payload = unpack(data, damaged=damaged)
     return FileInfo(
         width=header.width,
         height=header.height,

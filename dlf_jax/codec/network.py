@@ -21,9 +21,13 @@ class CompiledNetwork:
 
     The context model is not here: it is not compiled, but computes with integers on the
     host, so that files move between machines.
+
+    Args:
+      model: the model.
+      max_memory: bytes that one run may need, see `Program`.
     """
 
-    def __init__(self, model: LoadedModel):
+    def __init__(self, model: LoadedModel, max_memory: int):
         self._config = config = model.config
 
         def program(build, parts, device):
@@ -32,6 +36,7 @@ class CompiledNetwork:
                 params={part: model.params[part] for part in parts},
                 identity={"name": build.__name__, "config": config.to_dict()},
                 device=device,
+                max_memory=max_memory,
             )
 
         device = jax.local_devices()[0]

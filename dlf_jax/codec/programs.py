@@ -20,6 +20,9 @@ from typing import Any
 import jax
 from jax import export
 
+from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS
+
 # What a traced program depends on, besides its configuration.
 _SOURCES = ("ops", "nn", "entropy", "models", "codec")
 _DIGEST_BYTES = 32
@@ -39,6 +42,8 @@ class Program:
       params: tree of arrays.
       identity: JSON values that tell this function from others of the same sources.
       device: where it runs.
+      max_memory: bytes of arguments, results and temporaries; a program that needs
+        more is not run.
     """
 
     def __init__(
@@ -47,16 +52,22 @@ class Program:
         params: Mapping[str, Any],
         identity: Mapping[str, Any],
         device: jax.Device,
+        max_memory: int = DEFAULT_LIMITS.memory,
     ):
         self._build = build
         self._params = jax.device_put(params, device)
         self._identity = identity
         self._device = device
+        self._max_memory = max_memory
         self._compiled: dict[tuple, concurrent.futures.Future] = {}
         self._lock = threading.Lock()
 
     def __call__(self, *arrays: Any) -> Any:
-        """Runs the program; results stay on its device."""
+        """Runs the program; results stay on its device.
+
+        Raises:
+          UserError: it needs too much memory.
+        """
         return self.prepare(*arrays).result()(self._params, *arrays)
 
     def prepare(self, *arrays: Any) -> concurrent.futures.Future:
@@ -89,7 +100,24 @@ class Program:
                 )
                 _store(file, exported)
             function = exported.call
-        return jax.jit(function).lower(self._params, *structs).compile()
+        compiled = jax.jit(function).lower(self._params, *structs).compile()
+        self._check_memory(compiled.memory_analysis())
+        return compiled
+
+    def _check_memory(self, sizes: Any) -> None:
+        """Compares with the limit what XLA says that a run needs, where it does."""
+        if sizes is None:
+            return
+        needed = (
+            sizes.argument_size_in_bytes
+            + sizes.output_size_in_bytes
+            + sizes.temp_size_in_bytes
+        )
+        if needed > self._max_memory:
+            raise UserError(
+                f"the network needs {needed / 2**30:.1f} GiB of memory for this image; "
+                f"the limit is {self._max_memory / 2**30:.1f} GiB"
+            )
 
     def _platform(self) -> str:
         on_cpu = self._device.platform == "cpu"

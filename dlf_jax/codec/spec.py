@@ -9,6 +9,3 @@ MAGIC = b"DLF"
 FORMAT_VERSION = 1  # low half of the byte after the magic
 CODER_RANGE = 0  # high half of that byte: which entropy coder wrote the payload
 MODEL_ID_BYTES = 3  # of the model's fingerprint
-
-# What a file may ask of a decoder; not written anywhere.
-MAX_PIXELS = 100_000_000

@@ -14,8 +14,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
 from dlf_jax.errors import UserError
-
-MAX_PIXELS = 100_000_000
+from dlf_jax.limits import DEFAULT_LIMITS
 
 _FORMATS = {
     ".png": ("PNG", {}),
@@ -52,12 +51,14 @@ def read_image(path: str | os.PathLike) -> UInt8[np.ndarray, "H W 3"]:
     frames the first is taken.
 
     Raises:
-      UserError: the file cannot be read, is no image, or is larger than `MAX_PIXELS`.
+      UserError: the file cannot be read, is no image, or is larger than the limit.
     """
     return decode_image(read_file(path), str(path))
 
 
-def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
+def decode_image(
+    data: bytes, name: str, max_pixels: int = DEFAULT_LIMITS.pixels
+) -> UInt8[np.ndarray, "H W 3"]:
     """`read_image` of bytes; `name` is what error messages call them."""
     if not data:
         raise UserError(f"{name} is empty")
@@ -68,7 +69,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data)) as image:
                 pixels = image.width * image.height
-                if pixels <= MAX_PIXELS:
+                if pixels <= max_pixels:
                     return np.array(_to_rgb(image))
     except Image.UnidentifiedImageError as error:
         raise UserError(f"{name} is not an image that can be read") from error
@@ -79,8 +80,7 @@ def decode_image(data: bytes, name: str) -> UInt8[np.ndarray, "H W 3"]:
             f"{name} is damaged or not supported: {_line(error)}"
         ) from error
     raise UserError(
-        f"{name} has {pixels / 1e6:.0f} megapixels; at most {MAX_PIXELS / 1e6:.0f} are "
-        "supported"
+        f"{name} has {pixels / 1e6:.0f} megapixels; the limit is {max_pixels / 1e6:.0f}"
     )
 
 

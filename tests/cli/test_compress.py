@@ -47,6 +47,18 @@ def test_output_and_rate_are_chosen(dlf, photo, tiny_model, tmp_path):
         assert written.format == "WEBP"
 
 
+def test_best_effort_decodes_what_is_left_and_says_so(dlf, photo, tiny_model):
+    assert dlf("compress", photo, "--model", tiny_model)[0] == 0
+    file = photo.with_name("photo.dlf")
+    file.write_bytes(file.read_bytes()[:-5])
+    arguments = ("decompress", file, "--model", tiny_model)
+    assert dlf(*arguments)[0] == 2
+    status, out, err = dlf(*arguments, "--best-effort")
+    assert status == 0 and "15x10" in out
+    assert re.fullmatch(r"dlf: .* damaged; \d+% of its symbols were there, .*\n", err)
+    assert read_image(photo.with_name("photo.decoded.png")).shape == (10, 15, 3)
+
+
 def test_force_overwrites(dlf, photo, tiny_model):
     file = photo.with_name("photo.dlf")
     file.write_bytes(b"old")

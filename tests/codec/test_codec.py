@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dlf_jax.checkpoints.store import load_model
-from dlf_jax.codec import spec
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import Header, pack, unpack
 from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS, Limits
 from tests.codec.tiny import TINY, make_model, random_image
 
 SMALL = random_image(10, 15)
@@ -114,9 +114,47 @@ def test_short_files_cannot_claim_large_images(tiny_codec):
     data = pack(Header(tiny_codec.model_id, 0, 9_984, 9_984), bytes(1000))
     with pytest.raises(UserError, match="too short"):
         tiny_codec.decompress(data)
-    data = pack(Header(tiny_codec.model_id, 0, spec.MAX_PIXELS, 1), bytes(1000))
+    data = pack(Header(tiny_codec.model_id, 0, DEFAULT_LIMITS.pixels, 1), bytes(1000))
     with pytest.raises(UserError, match="limit"):
         tiny_codec.decompress(data)
+
+
+def test_damaged_files_are_salvaged(tiny_codec):
+    image = random_image(60, 90)
+    data = tiny_codec.compress(image)
+    whole = tiny_codec.decompress(data)
+    found, share = tiny_codec.salvage(data)
+    assert share == 1.0
+    np.testing.assert_array_equal(found, whole)
+    errors, shares = [], []
+    for kept in (len(data) // 4, len(data) // 2, len(data) - 1):
+        found, share = tiny_codec.salvage(data[:kept])
+        assert found.shape == image.shape
+        errors.append(np.abs(found.astype(int) - whole).mean())
+        shares.append(share)
+    assert 0 < shares[0] < shares[1] < shares[2] <= 1
+    assert errors[0] > errors[2]
+    changed = bytearray(data)
+    changed[-20] ^= 1
+    with pytest.raises(UserError, match="damaged"):
+        tiny_codec.decompress(bytes(changed))
+    assert tiny_codec.salvage(bytes(changed))[0].shape == image.shape
+    with pytest.raises(UserError, match="written with model"):
+        tiny_codec.salvage(data[:4] + b"abc" + data[7:])
+
+
+def test_limits_are_checked_before_the_work(tiny_model):
+    model = load_model(tiny_model)
+    data = Codec(model).compress(SMALL)
+    narrow = Codec(model, Limits(pixels=255))
+    for work in (lambda: narrow.compress(SMALL), lambda: narrow.decompress(data)):
+        with pytest.raises(UserError, match="15 x 10 pixels; the limit is 255"):
+            work()
+    assert Codec(model, Limits(pixels=256)).decompress(data).shape == SMALL.shape
+    poor = Codec(model, Limits(memory=10_000))
+    for work in (lambda: poor.compress(SMALL), lambda: poor.decompress(data)):
+        with pytest.raises(UserError, match="GiB of memory for this image"):
+            work()
 
 
 def test_tokens_are_at_least_their_whole_bits(tiny_codec):
