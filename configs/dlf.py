@@ -44,7 +44,7 @@ _NANO = {
         "loss.lpips_alex": 1.0,
         "loss.lpips_images": 2,
         "loss.decode_crop": 64,
-        "lmbda": (16.0, 4.0, 1.0, 0.25),
+        "lmbda": (12.0, 2.5, 0.5, 0.08),
         "lmbda_warmup": 1_500,
         "optimizer.learning_rate": 8e-4,
     },
