@@ -225,7 +225,10 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
         lpips_channel_divisor=8,
     )
     task = tasks.TASKS["reconstruct"](tiny.config, config)
-    constants = {"lmbda": jnp.asarray([golden["lambda"]]), "lpips": lpips[1]}
+    constants = {
+        "lmbda": jnp.asarray([golden["lambda"]]),
+        "lpips": {"vgg": lpips[1]},
+    }
 
     def loss(params):
         outcome = task.loss(params, constants, tiny.image("T"), jax.random.key(0))
