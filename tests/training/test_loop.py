@@ -51,6 +51,7 @@ def make_config(repository, photos, tiny_config, lpips_params, monkeypatch):
         config.steps, config.revive_every = 4, 3
         config.loss.lpips_crop = 16
         config.loss.decode_crop = 8
+        config.loss.lpips_alex = 0.0  # needs 64 pixels
         config.log_every = 2
         config.validation_photos = 2
         config.update(overrides)
