@@ -13,11 +13,12 @@ find_python() {
   return 1
 }
 
-# make_environment DIR [EXTRAS]: a virtual environment in DIR that holds this checkout with
-# its EXTRAS ("test,train"). One that is there and up to date is left as it is.
+# make_environment DIR [EXTRAS [REQUIREMENTS]]: a virtual environment in DIR that holds this
+# checkout with its EXTRAS ("test,train"), and what the file REQUIREMENTS pins. One that is
+# there and up to date is left as it is.
 make_environment() {
-  local venv=$1 target=".${2:+[$2]}" stamp="$1/installed" wanted python
-  wanted="$target $(cat pyproject.toml)"
+  local venv=$1 target=".${2:+[$2]}" pins=${3:-} stamp="$1/installed" wanted python
+  wanted="$target $(cat pyproject.toml $pins)"
   if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python) || return 1
     echo "Making a virtual environment in $venv with $("$python" --version)"
@@ -27,8 +28,9 @@ make_environment() {
     fi
   fi
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "Installing dlf-jax and what it needs into $venv (about 1 GB, a minute or two, once)"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -e "$target" || return 1
+    echo "Installing dlf-jax and what it needs into $venv (1 to 3 GB, a minute or two, once)"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+      ${pins:+-r "$pins"} -e "$target" || return 1
     echo "$wanted" > "$stamp"
   fi
 }

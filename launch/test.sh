@@ -2,7 +2,8 @@
 # Every check of this project, in an environment of its own (.venv-test in the checkout).
 #
 #   bash launch/test.sh                  format, lint, import rule and the fast tests
-#   bash launch/test.sh --all            the slow tests too, as in CI
+#   bash launch/test.sh --all            the slow tests too, and those of the coders beside
+#                                        TensorFlow (.venv-test-full), as in CI
 #   bash launch/test.sh tests/ops -x     what follows goes to pytest
 #
 # Tests that compare with golden data of the official network look for it in $DLF_PARITY
@@ -10,14 +11,17 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
-venv=.venv-test
 selection=(-m "not slow")
+full=
+make_environment .venv-test test,train
+python=.venv-test/bin/python
 if [ "${1:-}" = --all ]; then
   selection=(-m "slow or not slow" --durations=10)
   shift
+  make_environment .venv-test-full test requirements.txt
+  full=.venv-test-full/bin/python
+  export DLF_OTHER_PYTHON=$full
 fi
-make_environment "$venv" test,train
-python=$venv/bin/python
 
 echo "== format"
 "$python" -m ruff format --check .
@@ -27,3 +31,7 @@ echo "== import rule"
 "$python" -m pytest -q tests/test_imports.py
 echo "== tests"
 "$python" -m pytest "${selection[@]}" "$@"
+if [ -n "$full" ]; then
+  echo "== tests beside TensorFlow"
+  "$full" -m pytest -m "not slow" tests/coding tests/codec
+fi

@@ -1,10 +1,10 @@
 """Model directories: configuration, weights as safetensors, where they came from.
 
 A directory holds ``config.json`` (name, sizes, metadata), ``model.safetensors`` and,
-for published models, ``MODEL_CARD.md``.  The context model is stored as the integers
-that files are coded with.  ``training.safetensors`` has what only training needs; a
-directory with this file alone is a start for training and no model.
-Nothing in any of them can run code.
+for published models, ``MODEL_CARD.md``.  The context model and the probabilities of
+the tokens are stored as the integers that files are coded with.
+``training.safetensors`` has what only training needs; a directory with this file alone
+is a start for training and no model.  Nothing in any of them can run code.
 """
 
 import contextlib
@@ -29,6 +29,8 @@ from dlf_jax.checkpoints.arrays import (
     write_safetensors,
 )
 from dlf_jax.checkpoints.paths import flatten, nest
+from dlf_jax.coding.tables import Distribution, gaussian_tables_digest
+from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.entropy.fixed_point import dequantize, quantize
 from dlf_jax.entropy.integer_context import IntegerContext
 from dlf_jax.errors import UserError
@@ -43,6 +45,9 @@ TRAINING_FILE = "training.safetensors"
 # No part of the codec: targets and judges of its training (spec §19).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
 CONTEXT = "context/"
+# How likely every token is at each position of a tile [num_tokens, K], or at all alike
+# [1, K]: integers.  No parameter of a network.
+TOKEN_FREQUENCIES = "token_frequencies"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +61,9 @@ class LoadedModel:
         the integers of the context model.  The arrays are read-only; large ones are
         views of the file.
       context: the context model, made of `params`.
-      fingerprint: SHA-256 over sizes and stored weights; equal exactly when two
-        directories decode the same bytes to the same picture.
+      tokens: distribution of the tokens at each position of a tile, or at all.
+      fingerprint: SHA-256 over sizes, stored arrays and Gaussian tables; equal exactly
+        when two directories decode the same bytes to the same picture.
       metadata: JSON values about the origin.
     """
 
@@ -65,6 +71,7 @@ class LoadedModel:
     config: DLFConfig
     params: Mapping[str, Any]
     context: IntegerContext
+    tokens: tuple[Distribution, ...]
     fingerprint: bytes
     metadata: Mapping[str, Any]
 
@@ -76,6 +83,7 @@ def save_model(
     config: DLFConfig,
     params: Mapping[str, Any],
     dtype: np.dtype | type = np.float16,
+    token_frequencies: np.ndarray | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes a model directory, without the training-only parameters.
@@ -86,6 +94,7 @@ def save_model(
       config: sizes of the network.
       params: parameter tree of `DLF`.
       dtype: of the stored weights, see `as_stored`.
+      token_frequencies: see `TOKEN_FREQUENCIES`; all tokens alike if None.
       metadata: JSON values about the origin.
 
     Raises:
@@ -97,9 +106,11 @@ def save_model(
         "config": config.to_dict(),
         "metadata": dict(metadata or {}),
     }
-    write_directory(
-        directory, description, {MODEL_FILE: as_stored(in_memory(kept), dtype)}
-    )
+    stored = as_stored(in_memory(kept), dtype)
+    if token_frequencies is not None:
+        frequencies = np.asarray(token_frequencies, np.uint16)
+        stored |= in_memory({TOKEN_FREQUENCIES: frequencies})
+    write_directory(directory, description, {MODEL_FILE: stored})
 
 
 def as_stored(
@@ -172,8 +183,13 @@ def write_directory(
             temporary = renaming.enter_context(replacing(directory / file))
             digests[file] = write_safetensors(temporary, arrays)
         if MODEL_FILE in weights:
-            found = fingerprint(description["config"], digests[MODEL_FILE])
-            description = {**description, "fingerprint": found.hex()}
+            sizes = DLFConfig.from_dict(description["config"])
+            found = fingerprint(sizes, digests[MODEL_FILE])
+            description = {
+                **description,
+                "gaussian_tables": gaussian_tables_digest(),
+                "fingerprint": found.hex(),
+            }
         text = json.dumps(description, indent=2) + "\n"
         config.write_text(text, encoding="utf-8")
         for file in (CONFIG_FILE, MODEL_FILE, TRAINING_FILE):
@@ -232,15 +248,22 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
                 f"({', '.join(description['parts'])}), for training to start from: "
                 "it cannot compress"
             )
+        if description["gaussian_tables"] != gaussian_tables_digest():
+            raise UserError(
+                f"{directory} was made for other probability tables than those of this "
+                "version of dlf: its files need the version that made it"
+            )
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)
+        tokens = _token_distributions(arrays.pop(TOKEN_FREQUENCIES, None), config)
         params = nest(int8.widen(arrays))
         return LoadedModel(
             name=description["name"],
             config=config,
             params=params,
             context=IntegerContext(flatten(params["context"]), config.skip_threshold),
-            fingerprint=fingerprint(config.to_dict(), digest),
+            tokens=tokens,
+            fingerprint=fingerprint(config, digest),
             metadata=description["metadata"],
         )
 
@@ -258,7 +281,7 @@ def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
 def read_directory(
     name_or_dir: Path | str,
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
-    """What `CONFIG_FILE` says, and the arrays of all files, in floating point.
+    """What `CONFIG_FILE` says, and the parameters in all files, in floating point.
 
     Of the context model these are the weights before rounding where `TRAINING_FILE`
     holds them.
@@ -271,6 +294,7 @@ def read_directory(
         arrays = {}
         if (directory / MODEL_FILE).is_file():
             arrays = read_safetensors(directory / MODEL_FILE)
+            arrays.pop(TOKEN_FREQUENCIES, None)
             context = {p: arrays.pop(p) for p in list(arrays) if p.startswith(CONTEXT)}
             context = {path: array.read() for path, array in context.items()}
             narrowed = {p: arrays.pop(p).read() for p in int8.parts(arrays)}
@@ -285,15 +309,29 @@ def is_directory_of_weights(path: Path) -> bool:
     return any((path / file).is_file() for file in (MODEL_FILE, TRAINING_FILE))
 
 
-def fingerprint(sizes: Mapping[str, Any], digest: str) -> bytes:
-    """What tells models apart, of `DLFConfig.to_dict` and the weights' digest."""
-    sizes = json.dumps(sizes, sort_keys=True)
-    return hashlib.sha256(f"{sizes} {digest}".encode()).digest()
+def fingerprint(config: DLFConfig, digest: str) -> bytes:
+    """What tells models apart, of their sizes and the digest of their arrays."""
+    sizes = json.dumps(config.identity(), sort_keys=True)
+    facts = f"{sizes} {digest} {gaussian_tables_digest()}"
+    return hashlib.sha256(facts.encode()).digest()
 
 
 def bundled_models() -> list[str]:
     """Names of the models that come with the package."""
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_FILE}"))
+
+
+def _token_distributions(
+    frequencies: np.ndarray | None, config: DLFConfig
+) -> tuple[Distribution, ...]:
+    if frequencies is None:
+        frequencies = uniform_frequencies(config.codebook_size)
+    positions = (1, config.num_tokens)
+    if frequencies.ndim != 2 or (
+        frequencies.shape not in [(p, config.codebook_size) for p in positions]
+    ):
+        raise ValueError(f"{TOKEN_FREQUENCIES} has shape {frequencies.shape}")
+    return token_distributions(frequencies.astype(np.int32))
 
 
 def _description(directory: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import click
 
 from dlf_jax.cli.quality import measure
 from dlf_jax.cli.session import limit_options, load_codec, status
+from dlf_jax.coding.coders import CODERS
 from dlf_jax.limits import Limits
 
 
@@ -21,6 +22,13 @@ from dlf_jax.limits import Limits
 )
 @click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
 @click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
+@click.option(
+    "--coder",
+    type=click.Choice([coder.name for coder in CODERS.values()]),
+    default=CODERS[0].name,
+    show_default=True,
+    help="Entropy coder; tfc needs TensorFlow Compression here and where OUT is read.",
+)
 @click.option("--metrics", is_flag=True, help="Also decode, and print the quality.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @limit_options
@@ -29,6 +37,7 @@ def compress(
     output: Path | None,
     rate: int | None,
     model: str,
+    coder: str,
     metrics: bool,
     force: bool,
     limits: Limits,
@@ -51,7 +60,7 @@ def compress(
         codec = load_codec(model, limits)
         loaded = time.perf_counter()
         rate = codec.default_rate if rate is None else rate
-        data = codec.compress(image, rate)
+        data = codec.compress(image, rate, coder=coder)
     encoded = time.perf_counter()
     quality = None
     if metrics:

@@ -24,5 +24,6 @@ def info(source: Path) -> None:
         ("bpp", f"{about.bpp:.4f}"),
         ("rate", about.rate),
         ("model", about.model_id),
+        ("coder", about.coder),
     ):
         click.echo(f"{name:6} {value}")

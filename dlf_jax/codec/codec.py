@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -12,12 +11,13 @@ from dlf_jax.codec import spec
 from dlf_jax.codec.container import Header, pack, unpack
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
 from dlf_jax.codec.network import CompiledNetwork
-from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
+from dlf_jax.coding.coders import CODERS, coder_id
 from dlf_jax.coding.salvage import SalvagingDecoder
 from dlf_jax.coding.symbol_coder import SymbolDecoder
+from dlf_jax.coding.tables import load_gaussian_tables
+from dlf_jax.coding.token_tables import min_bits
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
-from dlf_jax.models.config import DLFConfig
 
 Image = UInt8[np.ndarray, "H W 3"]
 
@@ -44,12 +44,13 @@ class _Layout:
       height, width: of the padded image.
       grid: (height, width) of the detail latent.
       tokens: shape of the semantic code, (tiles, tokens of a tile).
-      min_payload: whole bytes of the tokens' information.  No payload is shorter, so
-        that short files cannot claim large images; an encoder that gets by with less,
-        by luck, appends zeros.
+      min_payload: whole bytes of the least information of the tokens.  No payload is
+        shorter, so that short files cannot claim large images; an encoder that gets by
+        with less, by luck, appends zeros.
     """
 
-    def __init__(self, config: DLFConfig, height: int, width: int, limits: Limits):
+    def __init__(self, model: LoadedModel, height: int, width: int, limits: Limits):
+        config = model.config
         tile = config.tile_size
         down, across = -(-height // tile), -(-width // tile)
         self.height, self.width = down * tile, across * tile
@@ -61,8 +62,8 @@ class _Layout:
         stride = config.detail_stride
         self.grid = self.height // stride, self.width // stride
         self.tokens = down * across, config.num_tokens
-        token_bits = config.codebook_size.bit_length() - 1
-        self.min_payload = math.prod(self.tokens) * token_bits // 8
+        tile_bits = min_bits(model.tokens, config.num_tokens)
+        self.min_payload = down * across * tile_bits // 8
 
 
 class Codec:
@@ -77,6 +78,11 @@ class Codec:
         self.model = model
         self.limits = limits
         self._network = CompiledNetwork(model, limits.memory)
+        gaussians = load_gaussian_tables().rows
+        self._distributions = (*gaussians, *model.tokens)
+        # Row of the tokens at each position of a tile.
+        positions = np.arange(model.config.num_tokens) % len(model.tokens)
+        self._token_rows = (len(gaussians) + positions).astype(np.int32)
 
     @property
     def model_id(self) -> bytes:
@@ -94,7 +100,11 @@ class Codec:
         return self.num_rates // 2
 
     def compress(
-        self, images: np.ndarray | list[np.ndarray], rate: int | None = None
+        self,
+        images: np.ndarray | list[np.ndarray],
+        rate: int | None = None,
+        *,
+        coder: str = "range",
     ) -> bytes | list[bytes]:
         """Files of images.
 
@@ -102,17 +112,21 @@ class Codec:
           images: one image, uint8 (H, W, 3), or a list of them, of any sizes.  Each
             gives the same bytes alone as in a list.
           rate: rate index; `default_rate` if None.
+          coder: name of an entropy coder, see `coding.coders`.  Files of the default
+            one can be read everywhere.
 
         Returns:
           The bytes of one file, or a list of them.
 
         Raises:
-          UserError: an image or the rate index is not of the kind described.
+          UserError: an argument is not of the kind described, or the entropy coder is
+            not installed.
         """
         if isinstance(images, list):
-            return [self.compress(image, rate) for image in images]
+            return [self.compress(image, rate, coder=coder) for image in images]
         _check_image(images)
-        return self.encode(images, self.default_rate if rate is None else rate)[0]
+        rate = self.default_rate if rate is None else rate
+        return self.encode(images, rate, coder=coder)[0]
 
     def decompress(self, data: bytes | list[bytes]) -> Image | list[Image]:
         """Images of files; the inverse of `compress` up to its loss.
@@ -123,7 +137,7 @@ class Codec:
         if isinstance(data, list):
             return [self.decompress(one) for one in data]
         header, layout, payload = self._read(data)
-        return self._paint(header, layout, RangeSymbolDecoder(payload))
+        return self._paint(header, layout, self._decoder(header, payload))
 
     def salvage(self, data: bytes) -> tuple[Image, float]:
         """The image of a file that may be damaged, as far as its bits go.
@@ -140,24 +154,29 @@ class Codec:
         with contextlib.suppress(UserError):
             return self.decompress(data), 1.0
         header, layout, payload = self._read(data, damaged=True)
-        decoder = SalvagingDecoder(RangeSymbolDecoder(payload), len(payload))
+        decoder = SalvagingDecoder(
+            self._decoder(header, payload), self._distributions, len(payload)
+        )
         return self._paint(header, layout, decoder), decoder.share
 
-    def encode(self, image: Image, rate: int) -> tuple[bytes, Code]:
+    def encode(
+        self, image: Image, rate: int, *, coder: str = "range"
+    ) -> tuple[bytes, Code]:
         """The file of one image, and what a decoder will find in it."""
+        number = coder_id(coder)
+        encoder = CODERS[number].encoder(self._distributions)
         if not 0 <= rate < self.num_rates:
             raise UserError(
                 f"rate {rate} is not one of 0 to {self.num_rates - 1}, "
                 f"the rates of {self.model.name}"
             )
         height, width, _ = image.shape
-        header = Header(self.model_id, rate, width, height)
+        header = Header(self.model_id, rate, width, height, number)
         layout = self._layout(height, width)
         below, right = layout.height - height, layout.width - width
         image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
         tokens, y = self._network.analyze(image, rate)
-        encoder = RangeSymbolEncoder()
-        encoder.encode_uniform(np.ravel(tokens), self.model.config.codebook_size)
+        encoder.encode(np.ravel(tokens), np.tile(self._token_rows, len(tokens)))
         context = self.model.context.of_image(rate, layout.grid)
         symbols, y_hat = encode_latent(y, context, encoder)
         payload = encoder.finish().ljust(layout.min_payload, b"\0")
@@ -166,12 +185,10 @@ class Codec:
     def decode(self, data: bytes) -> tuple[Header, Code]:
         """What is in a file, before it becomes an image."""
         header, layout, payload = self._read(data)
-        return header, self._decode(header, layout, RangeSymbolDecoder(payload))
+        return header, self._decode(header, layout, self._decoder(header, payload))
 
     def _decode(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Code:
-        tokens = decoder.decode_uniform(
-            math.prod(layout.tokens), self.model.config.codebook_size
-        )
+        tokens = decoder.decode(np.tile(self._token_rows, layout.tokens[0]))
         context = self.model.context.of_image(header.rate, layout.grid)
         symbols, y_hat = decode_latent(context, decoder)
         return Code(tokens.reshape(layout.tokens), symbols, y_hat)
@@ -183,8 +200,11 @@ class Codec:
         image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
         return image[: header.height, : header.width]
 
+    def _decoder(self, header: Header, payload: bytes) -> SymbolDecoder:
+        return CODERS[header.coder].decoder(payload, self._distributions)
+
     def _layout(self, height: int, width: int) -> _Layout:
-        return _Layout(self.model.config, height, width, self.limits)
+        return _Layout(self.model, height, width, self.limits)
 
     def _read(
         self, data: bytes, *, damaged: bool = False

@@ -8,6 +8,7 @@ import binascii
 import dataclasses
 
 from dlf_jax.codec import spec
+from dlf_jax.coding.coders import CODERS
 from dlf_jax.errors import UserError
 
 _CHECKSUM_BYTES = 2
@@ -24,14 +25,14 @@ class Header:
       model_id: first bytes of the fingerprint of the model that wrote it.
       rate: rate index, 0 for the smallest files.
       width, height: of the image, in pixels.
-      coder: entropy coder of the payload.
+      coder: entropy coder of the payload, see `coding.coders`.
     """
 
     model_id: bytes
     rate: int
     width: int
     height: int
-    coder: int = spec.CODER_RANGE
+    coder: int = 0
 
 
 def pack(header: Header, payload: bytes) -> bytes:
@@ -70,7 +71,7 @@ def unpack(data: bytes, *, damaged: bool = False) -> tuple[Header, bytes]:
     if len(data) < start:
         raise UserError(_DAMAGED)
     coder, version = divmod(data[len(spec.MAGIC)], 16)
-    if version != spec.FORMAT_VERSION or coder != spec.CODER_RANGE:
+    if version != spec.FORMAT_VERSION or coder not in CODERS:
         raise UserError("the file is damaged or was written by a newer version of dlf")
     fields = []
     end = start

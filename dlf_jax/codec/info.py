@@ -3,6 +3,7 @@
 import dataclasses
 
 from dlf_jax.codec.container import unpack
+from dlf_jax.coding.coders import CODERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,6 +14,7 @@ class FileInfo:
       width, height: of the image, in pixels.
       rate: rate index, 0 for the smallest files.
       model_id: hexadecimal start of the fingerprint of the model that wrote the file.
+      coder: name of the entropy coder that wrote the payload.
       num_bytes: of the whole file.
       payload_bytes: of them, those that are entropy coded.
     """
@@ -21,6 +23,7 @@ class FileInfo:
     height: int
     rate: int
     model_id: str
+    coder: str
     num_bytes: int
     payload_bytes: int
 
@@ -42,6 +45,7 @@ def file_info(data: bytes, *, damaged: bool = False) -> FileInfo:
         height=header.height,
         rate=header.rate,
         model_id=header.model_id.hex(),
+        coder=CODERS[header.coder].name,
         num_bytes=len(data),
         payload_bytes=len(payload),
     )

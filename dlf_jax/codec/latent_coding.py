@@ -48,7 +48,7 @@ def encode_latent(
         residuals = np.round(fold((scaled - means) * _mask(part, y.shape)))
         symbols = np.clip(_in_file_order(residuals), -MAX_SYMBOL, MAX_SYMBOL)
         symbols = np.where(indexes < 0, 0, symbols).astype(np.int32)
-        encoder.encode_indexed(symbols, indexes)
+        encoder.encode(symbols, indexes)
         return symbols
 
     return _four_steps(context, quantize)
@@ -58,9 +58,7 @@ def decode_latent(
     context: ContextModel, decoder: SymbolDecoder
 ) -> tuple[Int[np.ndarray, "4 M"], Float[np.ndarray, "1 h w N"]]:
     """Reads the symbols that `encode_latent` wrote; returns the same as it."""
-    return _four_steps(
-        context, lambda part, means, indexes: decoder.decode_indexed(indexes)
-    )
+    return _four_steps(context, lambda part, means, indexes: decoder.decode(indexes))
 
 
 def _four_steps(

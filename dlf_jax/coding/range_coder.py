@@ -1,23 +1,27 @@
 """The default entropy coder: the range coder of the constriction library.
 
-Probabilities are integers out of 2^24.  A table count f out of 65536 becomes 256 f, a
-uniform symbol 2^24 // size with the remainder on the last one, so the bytes depend on
-integers alone.  In exact arithmetic: an interval [low, low + range) starts as
+Probabilities are integers out of 2^24.  A count f out of 65536 becomes 256 f, one of n
+equally likely values 2^24 // n with the remainder on the last one, so the bytes depend
+on integers alone.  In exact arithmetic: an interval [low, low + range) starts as
 [0, 2^64 - 1); coding a symbol with cumulative count c and frequency f sets
 low += (range >> 24) c and range = (range >> 24) f; whenever range < 2^32, both are
 shifted left by 32 bits.  The stream is the shortest big-endian byte string that lies in
 the final interval when zeros are appended.
+
+Within one `encode` call symbols are coded by ascending row, in array order within a row
+(so that the library codes a whole row at once), and after all rows the values of the
+escaped symbols follow in that same order.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import constriction
 import numpy as np
 from jaxtyping import Int
 
-from dlf_jax.coding.symbol_coder import MAX_SYMBOL
-from dlf_jax.coding.tables import load_gaussian_tables
+from dlf_jax.coding.symbol_coder import check_symbols
+from dlf_jax.coding.tables import Distribution
 from dlf_jax.errors import UserError
 
 _WORD = 4  # bytes in a word of the library
@@ -27,40 +31,32 @@ _WINDOW = 2 * _WORD  # bytes of its interval
 _ESCAPE_SIZES = 16
 
 
-class RangeSymbolEncoder:
+class Encoder:
     """`SymbolEncoder` on constriction's range encoder."""
 
-    def __init__(self):
+    def __init__(self, distributions: Sequence[Distribution]):
+        self._distributions = distributions
         self._coder = constriction.stream.queue.RangeEncoder()
 
-    def encode_uniform(self, symbols: Int[np.ndarray, "N"], size: int) -> None:
-        if symbols.size and not 0 <= symbols.min() <= symbols.max() < size:
-            raise ValueError(f"symbols outside [0, {size})")
-        self._coder.encode(_int32(symbols), _uniform_model(size))
-
-    def encode_indexed(
-        self, symbols: Int[np.ndarray, "N"], indexes: Int[np.ndarray, "N"]
-    ) -> None:
-        if symbols.size and np.abs(symbols).max() > MAX_SYMBOL:
-            raise ValueError(f"symbols beyond ±{MAX_SYMBOL}")
-        if np.any(symbols[indexes < 0]):
-            raise ValueError("a symbol that is not coded must be 0")
-        tables = load_gaussian_tables()
+    def encode(self, symbols: Int[np.ndarray, "N"], rows: Int[np.ndarray, "N"]) -> None:
+        check_symbols(symbols, rows)
         escaped = []
-        for row, where in _by_row(indexes):
-            entries = symbols[where] - tables.offset[row]
-            top = tables.cdf_length[row] - 2
-            outside = (entries < 0) | (entries >= top)
-            self._coder.encode(_int32(np.where(outside, top, entries)), _row_model(row))
-            entries = entries[outside]
-            # Below the support 2, 4, 6... and above it 1, 3, 5..., nearest first.
-            escaped.append(np.where(entries < 0, -2 * entries, 2 * (entries - top) + 1))
+        for row, where in _by_row(rows):
+            distribution = self._distributions[row]
+            intervals = distribution.intervals(symbols[where])
+            self._coder.encode(_int32(intervals), _model(distribution))
+            if distribution.escape:
+                outside = symbols[where[intervals == distribution.size]]
+                entries = outside - distribution.offset
+                # Below the support 2, 4, 6... and above it 1, 3, 5..., nearest first.
+                above = 2 * (entries - distribution.size) + 1
+                escaped.append(np.where(entries < 0, -2 * entries, above))
         if escaped and (values := np.concatenate(escaped)).size:
             self._encode_escapes(values)
 
     def _encode_escapes(self, values: Int[np.ndarray, "N"]) -> None:
         bits = np.array([int(v).bit_length() - 1 for v in values], np.int32)
-        self.encode_uniform(bits, _ESCAPE_SIZES)
+        self._coder.encode(bits, _uniform_model(_ESCAPE_SIZES))
         sizes = _int32(1 << bits)
         long = bits > 0
         self._coder.encode(
@@ -80,36 +76,35 @@ class RangeSymbolEncoder:
         return _shortest(low, low + width, length)
 
 
-class RangeSymbolDecoder:
+class Decoder:
     """`SymbolDecoder` on constriction's range decoder."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes, distributions: Sequence[Distribution]):
+        self._distributions = distributions
         padding = bytes(-len(data) % _WORD + _WINDOW)
         words = np.frombuffer(data + padding, ">u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
-    def decode_uniform(self, count: int, size: int) -> Int[np.ndarray, "N"]:
-        return self._decode(_uniform_model(size), count)
-
-    def decode_indexed(self, indexes: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
-        tables = load_gaussian_tables()
-        symbols = np.zeros(indexes.shape, np.int32)
+    def decode(self, rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
+        symbols = np.zeros(rows.shape, np.int32)
         escaped = []
-        for row, where in _by_row(indexes):
-            entries = self._decode(_row_model(row), len(where))
-            symbols[where] = entries + tables.offset[row]
-            escaped.append(where[entries == tables.cdf_length[row] - 2])
+        for row, where in _by_row(rows):
+            distribution = self._distributions[row]
+            intervals = self._decode(_model(distribution), len(where))
+            symbols[where] = intervals + distribution.offset
+            if distribution.escape:
+                escaped.append(where[intervals == distribution.size])
         if escaped and (where := np.concatenate(escaped)).size:
             values = self._decode_escapes(len(where))
-            rows = indexes[where]
+            offsets = [self._distributions[row].offset for row in rows[where]]
             # `symbols` holds the first value above the support here.
             above = symbols[where] + (values - 1) // 2
-            below = tables.offset[rows] - values // 2
+            below = np.array(offsets) - values // 2
             symbols[where] = np.where(values % 2, above, below)
         return symbols
 
     def _decode_escapes(self, count: int) -> Int[np.ndarray, "N"]:
-        sizes = _int32(1 << self.decode_uniform(count, _ESCAPE_SIZES))
+        sizes = _int32(1 << self._decode(_uniform_model(_ESCAPE_SIZES), count))
         values = sizes.copy()
         long = sizes > 1
         values[long] += self._decode(constriction.stream.model.Uniform(), sizes[long])
@@ -123,14 +118,14 @@ class RangeSymbolDecoder:
 
 
 def _by_row(
-    indexes: Int[np.ndarray, "N"],
+    rows: Int[np.ndarray, "N"],
 ) -> Iterator[tuple[int, Int[np.ndarray, "M"]]]:
     """Yields each used row, ascending, with the positions that use it, ascending."""
-    order = np.argsort(indexes, kind="stable")
-    order = order[np.searchsorted(indexes[order], 0) :]
-    rows, starts = np.unique(indexes[order], return_index=True)
+    order = np.argsort(rows, kind="stable")
+    order = order[np.searchsorted(rows[order], 0) :]
+    used, starts = np.unique(rows[order], return_index=True)
     ends = np.append(starts, len(order))[1:]
-    for row, start, end in zip(rows, starts, ends, strict=True):
+    for row, start, end in zip(used, starts, ends, strict=True):
         yield int(row), order[start:end]
 
 
@@ -145,12 +140,12 @@ def _shortest(low: int, high: int, length: int) -> bytes:
     return head.to_bytes(kept, "big")
 
 
-@functools.cache
-def _row_model(row: int) -> constriction.stream.model.Model:
+@functools.lru_cache(maxsize=4096)
+def _model(distribution: Distribution) -> constriction.stream.model.Model:
     # The library gives every symbol one count and shares the rest in proportion:
     # 256 f - 1 leaves exactly 256 f, with nothing to round.
-    frequencies = load_gaussian_tables().frequencies(row)
-    return constriction.stream.model.Categorical(256.0 * frequencies - 1, perfect=False)
+    weights = 256.0 * distribution.frequencies - 1
+    return constriction.stream.model.Categorical(weights, perfect=False)
 
 
 @functools.cache

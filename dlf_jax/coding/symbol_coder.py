@@ -1,10 +1,8 @@
 """What the codec asks of an entropy coder, whichever library does the arithmetic.
 
-A stream is one sequence of calls; the decoder repeats the encoder's calls in the same
-order with the same sizes and indexes.  Within one `encode_indexed` call the order is
-part of the file format: symbols are coded by ascending table row, in array order within
-a row (so that a library can code a whole row at once), and after all rows the raw
-values of the escaped symbols follow in that same order.
+A coder is made for a list of distributions, its rows, and codes each symbol under one
+of them.  A stream is one sequence of calls; the decoder repeats the encoder's calls
+with the same rows, in the same order.
 """
 
 from typing import Protocol, runtime_checkable
@@ -19,19 +17,14 @@ MAX_SYMBOL = 30000
 class SymbolEncoder(Protocol):
     """Turns integers into bytes."""
 
-    def encode_uniform(self, symbols: Int[np.ndarray, "N"], size: int) -> None:
-        """Appends symbols in [0, size), all equally likely; `size` is at least 2."""
+    def encode(self, symbols: Int[np.ndarray, "N"], rows: Int[np.ndarray, "N"]) -> None:
+        """Appends symbols within ±`MAX_SYMBOL`, each under the distribution of its row.
 
-    def encode_indexed(
-        self, symbols: Int[np.ndarray, "N"], indexes: Int[np.ndarray, "N"]
-    ) -> None:
-        """Appends symbols in ±MAX_SYMBOL, each under its row of the Gaussian tables.
-
-        Symbols of index -1 are not coded; they must be 0.
+        Symbols of row -1 are not coded; they must be 0.
         """
 
     def finish(self) -> bytes:
-        """Returns the stream; trailing zero bytes carry nothing and are left out."""
+        """Returns the stream; the decoder continues it with zeros."""
 
 
 @runtime_checkable
@@ -41,8 +34,13 @@ class SymbolDecoder(Protocol):
     Bytes that no encoder wrote give arbitrary symbols or a `UserError`.
     """
 
-    def decode_uniform(self, count: int, size: int) -> Int[np.ndarray, "N"]:
-        """Returns the next `count` symbols of [0, size), int32."""
+    def decode(self, rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
+        """Returns the next symbols, one for each row, int32; 0 where it is -1."""
 
-    def decode_indexed(self, indexes: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
-        """Returns the next symbols, one for each index, int32; 0 where it is -1."""
+
+def check_symbols(symbols: Int[np.ndarray, "N"], rows: Int[np.ndarray, "N"]) -> None:
+    """Raises ValueError where symbols are not what `SymbolEncoder.encode` takes."""
+    if symbols.size and np.abs(symbols).max() > MAX_SYMBOL:
+        raise ValueError(f"symbols beyond ±{MAX_SYMBOL}")
+    if np.any(symbols[rows < 0]):
+        raise ValueError("a symbol that is not coded must be 0")

@@ -1,50 +1,102 @@
-"""The stored integer Gaussian tables and the float -> row rule that selects one.
+"""Integer probabilities, as entropy coders take them.
 
-The tables are data: they depend on the float32 rounding of the machine that made them,
-so neither side of a transmission ever recomputes them (`gaussian_cdfs.py` documents
-their origin and a test repeats it).
+The Gaussian tables are data: they depend on the float32 rounding of the machine that
+made them, so neither side of a transmission ever recomputes them (`gaussian_cdfs.py`
+documents their origin and a test repeats it).
 """
 
 import dataclasses
 import functools
+import hashlib
 import importlib.resources
+import io
 
 import numpy as np
 from jaxtyping import Float, Int
 
+TOTAL = 1 << 16  # what the counts of a distribution add up to
 _FILE = "gaussian_tables.npz"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Distribution:
+    """Probabilities of consecutive integers, and perhaps of all others together.
+
+    Attributes:
+      cdf: cumulative counts from 0 to `TOTAL`, strictly ascending; one interval an
+        integer.
+      offset: the integer of the first interval.
+      escape: whether the last interval stands for every integer without its own.
+    """
+
+    cdf: Int[np.ndarray, "N"]
+    offset: int = 0
+    escape: bool = False
+
+    @property
+    def frequencies(self) -> Int[np.ndarray, "M"]:
+        """Counts of the intervals; they are positive and add up to `TOTAL`."""
+        return np.diff(self.cdf)
+
+    @property
+    def size(self) -> int:
+        """Number of integers that have an interval of their own."""
+        return len(self.cdf) - 1 - self.escape
+
+    @functools.cached_property
+    def bits(self) -> Float[np.ndarray, "M"]:
+        """Information of every interval, in bits."""
+        return -np.log2(self.frequencies / TOTAL)
+
+    def intervals(self, symbols: Int[np.ndarray, "S"]) -> Int[np.ndarray, "S"]:
+        """The interval of each symbol.
+
+        Raises:
+          ValueError: a symbol has none.
+        """
+        found = symbols - self.offset
+        outside = (found < 0) | (found >= self.size)
+        if outside.any() and not self.escape:
+            raise ValueError(f"symbols outside [{self.offset}, +{self.size})")
+        return np.where(outside, self.size, found)
 
 
 @dataclasses.dataclass(frozen=True)
 class GaussianTables:
-    """Cumulative distributions of 256 zero-mean Gaussians of ascending scale.
+    """Distributions of 256 zero-mean Gaussians of ascending scale.
 
     Attributes:
       scale_table: standard deviation of each row, in quantisation steps, 0.11 to 64.
-      cdf: cumulative counts out of 65536; row r uses its first `cdf_length[r]` values.
-        The last interval of a row is the escape entry.
-      cdf_length: number of cumulative values of each row.
-      offset: symbol coded by the first interval of each row (negative).
       row_starts: smallest scale of rows 1 to 255; smaller ones use row 0.
+      rows: the distributions, each with an escape.
     """
 
     scale_table: Float[np.ndarray, "rows"]
-    cdf: Int[np.ndarray, "rows values"]
-    cdf_length: Int[np.ndarray, "rows"]
-    offset: Int[np.ndarray, "rows"]
     row_starts: Float[np.ndarray, "starts"]
-
-    def frequencies(self, row: int) -> Int[np.ndarray, "entries"]:
-        """Counts of row `row`, escape last; they are positive and add up to 65536."""
-        return np.diff(self.cdf[row, : self.cdf_length[row]])
+    rows: tuple[Distribution, ...]
 
 
 @functools.cache
 def load_gaussian_tables() -> GaussianTables:
     """Returns the tables shipped with the package (DLF, architecture spec §10.3)."""
-    file = importlib.resources.files("dlf_jax.coding") / _FILE
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        return GaussianTables(**{name: arrays[name] for name in arrays.files})
+    with np.load(io.BytesIO(_stored()), allow_pickle=False) as arrays:
+        rows = (
+            Distribution(cdf[:length], int(offset), escape=True)
+            for cdf, length, offset in zip(
+                arrays["cdf"], arrays["cdf_length"], arrays["offset"], strict=True
+            )
+        )
+        return GaussianTables(arrays["scale_table"], arrays["row_starts"], tuple(rows))
+
+
+@functools.cache
+def gaussian_tables_digest() -> str:
+    """SHA-256 of the shipped tables, in hexadecimal."""
+    return hashlib.sha256(_stored()).hexdigest()
+
+
+def _stored() -> bytes:
+    return (importlib.resources.files("dlf_jax.coding") / _FILE).read_bytes()
 
 
 def scale_to_index(

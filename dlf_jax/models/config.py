@@ -129,6 +129,13 @@ class DLFConfig:
         """Returns nested dictionaries of JSON values."""
         return dataclasses.asdict(self)
 
+    def identity(self) -> dict[str, Any]:
+        """`to_dict` without fields at their defaults.
+
+        A field that is added later leaves it as it is, and so the names of models.
+        """
+        return _without_defaults(self)
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "DLFConfig":
         """Inverse of `to_dict`; lists become tuples again.
@@ -143,6 +150,15 @@ class DLFConfig:
             for name, v in _tuples(values).items()
         }
         return cls(**values)
+
+
+def _without_defaults(config: Any) -> dict[str, Any]:
+    values = {f: getattr(config, f.name) for f in dataclasses.fields(config)}
+    return {
+        f.name: _without_defaults(value) if dataclasses.is_dataclass(value) else value
+        for f, value in values.items()
+        if value != f.default
+    }
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from dlf_jax.checkpoints.store import (
     save_model,
     write_directory,
 )
+from dlf_jax.coding.token_tables import fit_frequencies
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
 
@@ -205,6 +206,56 @@ def test_directory_is_json_and_safetensors_only(tmp_path):
     save(tmp_path, tiny_params())
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
     description = json.loads((tmp_path / "config.json").read_text())
-    assert set(description) == {"name", "config", "metadata", "fingerprint"}
+    assert set(description) == {
+        "name",
+        "config",
+        "metadata",
+        "gaussian_tables",
+        "fingerprint",
+    }
     paths = traverse_util.flatten_dict(tiny_params(), sep="/")
     assert "vqgan/encoder/bias" in paths  # the fixture does contain a dropped part
+
+
+def test_token_frequencies_are_part_of_the_model_and_of_no_donor(tmp_path):
+    plain = save(tmp_path / "plain", tiny_params())
+    assert len(plain.tokens) == 1
+    assert plain.tokens[0].frequencies.tolist() == [64] * CONFIG.codebook_size
+    counts = np.arange(CONFIG.num_tokens * CONFIG.codebook_size)
+    frequencies = fit_frequencies(counts.reshape(CONFIG.num_tokens, -1))
+    model = save(tmp_path / "own", tiny_params(), token_frequencies=frequencies)
+    assert model.fingerprint != plain.fingerprint
+    found = [row.frequencies for row in model.tokens]
+    np.testing.assert_array_equal(found, frequencies)
+    assert model.params.keys() == plain.params.keys()
+    assert load_donor(tmp_path / "own")[1].keys() == tiny_params().keys()
+
+
+@pytest.mark.parametrize(
+    "frequencies",
+    [np.ones((8, 1024)), np.full((2, 1024), 64), np.full((1, 1023), 64), np.ones(1024)],
+)
+def test_frequencies_that_are_none_are_damage(tmp_path, frequencies):
+    with pytest.raises(UserError, match="is damaged: token"):
+        save(tmp_path, tiny_params(), token_frequencies=frequencies)
+
+
+def test_models_made_for_other_gaussian_tables_are_refused(tmp_path):
+    save(tmp_path, tiny_params())
+    path = tmp_path / "config.json"
+    description = json.loads(path.read_text())
+    assert len(description["gaussian_tables"]) == 64
+    description["gaussian_tables"] = 64 * "0"
+    path.write_text(json.dumps(description))
+    with pytest.raises(UserError, match="other probability tables"):
+        load_model(tmp_path)
+
+
+def test_a_field_at_its_default_does_not_change_the_fingerprint(tmp_path):
+    """As one that a later version adds will be in the models of this version."""
+    found = save(tmp_path, tiny_params()).fingerprint
+    path = tmp_path / "config.json"
+    description = json.loads(path.read_text())
+    assert description["config"].pop("patch_size") == 16
+    path.write_text(json.dumps(description))
+    assert load_model(tmp_path).fingerprint == found

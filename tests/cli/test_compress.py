@@ -11,6 +11,7 @@ from PIL import Image
 import dlf_jax
 from dlf_jax.cli.quality import Quality
 from dlf_jax.codec.codec import Codec
+from dlf_jax.coding.coders import CODERS, Coder
 from dlf_jax.data.image_io import read_image
 
 
@@ -100,7 +101,7 @@ def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind):
     source = photo if kind == "compress" else photo.with_name("photo.dlf")
     before = sorted(os.listdir(photo.parent))
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Codec, kind, interrupt)
@@ -108,3 +109,15 @@ def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind):
     status, out, err = dlf(kind, source, "-o", output, "--model", tiny_model)
     assert (status, out, err) == (130, "", "\ndlf: interrupted\n")
     assert sorted(os.listdir(photo.parent)) == before
+
+
+def test_the_entropy_coder_can_be_chosen(dlf, photo, tiny_model, monkeypatch):
+    missing = Coder("tfc", "missing", "some-library")
+    monkeypatch.setitem(CODERS, 1, missing)
+    command = ("compress", photo, "--model", tiny_model, "--coder")
+    status, out, err = dlf(*command, "tfc")
+    assert (status, out) == (2, "")
+    assert err.startswith("dlf: the entropy coder 'tfc' needs some-library")
+    assert not photo.with_suffix(".dlf").exists()
+    assert dlf(*command, "range")[0] == 0
+    assert dlf(*command, "zip")[0] == 2

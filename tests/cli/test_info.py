@@ -18,6 +18,7 @@ def test_info(dlf, tmp_path):
         "bpp    0.0410",
         "rate   3",
         "model  01abff",
+        "coder  range",
     ]
 
 

@@ -1,7 +1,9 @@
 """Images survive the whole line; both sides agree exactly; damage is a UserError."""
 
+import dataclasses
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.coding.coders import CODERS, Coder
+from dlf_jax.coding.token_tables import min_bits
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 from tests.codec.tiny import TINY, make_model, random_image
@@ -157,9 +161,54 @@ def test_limits_are_checked_before_the_work(tiny_model):
             work()
 
 
-def test_tokens_are_at_least_their_whole_bits(tiny_codec):
-    _, payload = unpack(tiny_codec.compress(random_image(1, 1)))
-    assert len(payload) >= TINY.num_tokens * 5 // 8
+def test_payloads_are_at_least_what_tokens_take(tiny_codec):
+    for size, tiles in (((1, 1), 1), ((33, 40), 9)):
+        _, payload = unpack(tiny_codec.compress(random_image(*size)))
+        bits = min_bits(tiny_codec.model.tokens, TINY.num_tokens)
+        assert bits > 2 * TINY.num_tokens
+        assert len(payload) >= tiles * bits // 8
+
+
+def test_trained_token_probabilities_make_files_smaller(tiny_codec, tiny_model):
+    """All tokens as the likeliest of their positions, then as the least likely."""
+    rows = tiny_codec.model.tokens
+    assert len(rows) == TINY.num_tokens
+    sizes = []
+    for pick in (np.argmax, np.argmin):
+        tokens = np.tile([pick(row.frequencies) for row in rows], 200)
+        encoder = CODERS[0].encoder(rows)
+        encoder.encode(tokens, np.tile(np.arange(len(rows)), 200))
+        sizes.append(len(encoder.finish()))
+    assert sizes[0] < len(tokens) * 5.65 / 8 < sizes[1]
+
+
+def test_the_entropy_coder_is_named_in_the_file(tiny_codec, monkeypatch):
+    data = tiny_codec.compress(SMALL)
+    assert unpack(data)[0].coder == 0
+    with pytest.raises(UserError, match="no entropy coder 'huffman'"):
+        tiny_codec.compress(SMALL, coder="huffman")
+    missing = Coder("tfc", "missing", "some-library")
+    monkeypatch.setitem(CODERS, 1, missing)
+    header, payload = unpack(data)
+    foreign = pack(dataclasses.replace(header, coder=1), payload)
+    for work in (
+        lambda: tiny_codec.compress(SMALL, coder="tfc"),
+        lambda: tiny_codec.decompress(foreign),
+    ):
+        with pytest.raises(UserError, match="'tfc' needs some-library"):
+            work()
+
+
+def test_threads_give_the_same_files_and_images(tiny_model):
+    images = [random_image(*size, seed) for seed in range(4) for size in [(10, 15)] * 2]
+    alone = Codec(load_model(tiny_model))
+    files = [alone.compress(image, 1) for image in images]
+    recons = [alone.decompress(data) for data in files]
+    codec = Codec(load_model(tiny_model))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda image: codec.compress(image, 1), images)) == files
+        found = list(pool.map(codec.decompress, files))
+    np.testing.assert_array_equal(found, recons)
 
 
 def test_files_of_other_models_and_rates_are_refused(tiny_codec, tmp_path):

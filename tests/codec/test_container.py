@@ -67,7 +67,7 @@ def test_arbitrary_bytes_are_refused_or_parsed(data):
         (b"\x89PNG\r\n\x1a\n", "not a DLF file"),
         (b"DLX" + bytes(20), "not a DLF file"),
         (b"DLF\x02" + bytes(20), "newer version"),
-        (b"DLF\x11" + bytes(20), "newer version"),
+        (b"DLF\x21" + bytes(20), "newer version"),
         (pack(Header(b"abc", 0, 0, 5), b""), "0 x 5 pixels"),
         (b"DLF\x01abc" + b"\xff" * 20, "damaged"),
     ],

@@ -11,7 +11,7 @@ from dlf_jax.errors import UserError
 def test_facts():
     data = pack(Header(b"\x00\x01\x02", 5, 10, 20), bytes(50))
     found = dlf_jax.info(data)
-    assert found == FileInfo(10, 20, 5, "000102", 62, 50)
+    assert found == FileInfo(10, 20, 5, "000102", "range", 62, 50)
     assert found.bpp == 8 * 62 / 200
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
-from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
+from dlf_jax.coding.range_coder import Decoder, Encoder
 from dlf_jax.coding.symbol_coder import MAX_SYMBOL
 from dlf_jax.ops.partition import part_masks
+from tests.coding.streams import GAUSSIANS
 
 
 class HandContext:
@@ -27,7 +28,7 @@ class HandContext:
 
 
 def run(y, **kwargs):
-    encoder = RangeSymbolEncoder()
+    encoder = Encoder(GAUSSIANS)
     context = HandContext(y.shape, **kwargs)
     symbols, y_hat = encode_latent(y, context, encoder)
     return symbols, y_hat, context, encoder.finish()
@@ -41,7 +42,7 @@ def test_decoder_sees_the_same_states_and_symbols():
     y = latent()
     symbols, y_hat, context, data = run(y)
     decoding = HandContext(y.shape)
-    found, found_y_hat = decode_latent(decoding, RangeSymbolDecoder(data))
+    found, found_y_hat = decode_latent(decoding, Decoder(data, GAUSSIANS))
     np.testing.assert_array_equal(found, symbols)
     np.testing.assert_array_equal(found_y_hat, y_hat)
     np.testing.assert_array_equal(decoding.seen, context.seen)
@@ -92,6 +93,6 @@ def test_enormous_values_are_clipped_on_both_sides():
     y = latent(spread=1e6)
     symbols, y_hat, _, data = run(y)
     assert np.abs(symbols).max() == MAX_SYMBOL
-    found, found_y_hat = decode_latent(HandContext(y.shape), RangeSymbolDecoder(data))
+    found, found_y_hat = decode_latent(HandContext(y.shape), Decoder(data, GAUSSIANS))
     np.testing.assert_array_equal(found, symbols)
     np.testing.assert_array_equal(found_y_hat, y_hat)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlf_jax.checkpoints.store import save_model
+from dlf_jax.coding.token_tables import fit_frequencies
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.models.dlf import DLF
 
@@ -61,7 +62,15 @@ def make_model(directory: Path, seed: int = 0, name: str = "tiny") -> None:
         return 0.1 * noise + (path[-1].key == "scale")
 
     params = jax.tree_util.tree_map_with_path(fill, shapes)
-    save_model(directory, name=name, config=TINY, params=params, dtype=np.float32)
+    counts = rng.geometric(0.1, (TINY.num_tokens, TINY.codebook_size))
+    save_model(
+        directory,
+        name=name,
+        config=TINY,
+        params=params,
+        dtype=np.float32,
+        token_frequencies=fit_frequencies(counts),
+    )
 
 
 def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
+from dlf_jax.coding.range_coder import Decoder, Encoder
 from dlf_jax.coding.salvage import SalvagingDecoder
 from dlf_jax.coding.tables import load_gaussian_tables
+from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.errors import UserError
 
 RNG = np.random.default_rng(5)
-TOKENS = RNG.integers(1, 1000, 12)
+ROWS = load_gaussian_tables().rows
+ROWS += token_distributions(uniform_frequencies(1000))
+TOKENS, TOKEN_ROWS = RNG.integers(1, 1000, 12), np.full(12, 256)
 INDEXES = RNG.integers(-1, 200, 400)
 SCALES = load_gaussian_tables().scale_table[INDEXES]
 SYMBOLS = np.where(INDEXES < 0, 0, np.rint(RNG.normal(scale=SCALES))).astype(int)
@@ -20,15 +23,15 @@ ORDER = np.argsort(INDEXES, kind="stable")[np.sum(INDEXES < 0) :]
 
 
 def stream():
-    encoder = RangeSymbolEncoder()
-    encoder.encode_uniform(TOKENS, 1000)
-    encoder.encode_indexed(SYMBOLS, INDEXES)
+    encoder = Encoder(ROWS)
+    encoder.encode(TOKENS, TOKEN_ROWS)
+    encoder.encode(SYMBOLS, INDEXES)
     return encoder.finish()
 
 
 def salvage(data):
-    decoder = SalvagingDecoder(RangeSymbolDecoder(data), len(data))
-    return decoder.decode_uniform(12, 1000), decoder.decode_indexed(INDEXES), decoder
+    decoder = SalvagingDecoder(Decoder(data, ROWS), ROWS, len(data))
+    return decoder.decode(TOKEN_ROWS), decoder.decode(INDEXES), decoder
 
 
 def test_every_cut_gives_a_beginning_and_then_zeros():
@@ -51,17 +54,17 @@ def test_every_cut_gives_a_beginning_and_then_zeros():
 
 
 def test_impossible_data_ends_the_stream(monkeypatch):
-    decoder = RangeSymbolDecoder(stream())
+    decoder = Decoder(stream(), ROWS)
+    salvaging = SalvagingDecoder(decoder, ROWS, 10**6)
+    np.testing.assert_array_equal(salvaging.decode(TOKEN_ROWS), TOKENS)
 
-    def fail(indexes):
+    def fail(rows):
         raise UserError("impossible")
 
-    monkeypatch.setattr(decoder, "decode_indexed", fail)
-    salvaging = SalvagingDecoder(decoder, 10**6)
-    np.testing.assert_array_equal(salvaging.decode_uniform(12, 1000), TOKENS)
-    assert not salvaging.decode_indexed(INDEXES).any()
+    monkeypatch.setattr(decoder, "decode", fail)
+    assert not salvaging.decode(INDEXES).any()
     assert salvaging.share == pytest.approx(12 / (12 + len(ORDER)))
 
 
 def test_nothing_asked_for_is_all_there():
-    assert SalvagingDecoder(RangeSymbolDecoder(b""), 0).share == 1.0
+    assert SalvagingDecoder(Decoder(b"", ROWS), ROWS, 0).share == 1.0

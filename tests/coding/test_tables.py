@@ -3,36 +3,44 @@
 import math
 
 import numpy as np
+import pytest
 
 from dlf_jax.coding.gaussian_cdfs import gaussian_cdfs, row_starts
-from dlf_jax.coding.tables import load_gaussian_tables, scale_to_index
+from dlf_jax.coding.tables import (
+    Distribution,
+    load_gaussian_tables,
+    scale_to_index,
+)
 
 
 def test_stored_tables_are_what_the_generator_makes():
     tables = load_gaussian_tables()
     cdf, cdf_length, offset = gaussian_cdfs(tables.scale_table)
-    np.testing.assert_array_equal(cdf, tables.cdf)
-    np.testing.assert_array_equal(cdf_length, tables.cdf_length)
-    np.testing.assert_array_equal(offset, tables.offset)
+    for row, found in enumerate(tables.rows):
+        np.testing.assert_array_equal(cdf[row, : cdf_length[row]], found.cdf)
+        assert found.offset == offset[row] and found.escape
     np.testing.assert_array_equal(row_starts(), tables.row_starts)
 
 
 def test_rows_are_proper_distributions():
-    tables = load_gaussian_tables()
-    for row in range(256):
-        frequencies = tables.frequencies(row)
-        assert frequencies.min() >= 1
-        assert frequencies.sum() == 65536
-        symbols = frequencies[:-1]
+    assert len(load_gaussian_tables().rows) == 256
+    for row in load_gaussian_tables().rows:
+        assert row.frequencies.min() >= 1
+        assert row.frequencies.sum() == 65536
+        symbols = row.frequencies[:-1]
+        assert len(symbols) == row.size
         np.testing.assert_allclose(symbols, symbols[::-1], rtol=0.5, atol=1)
-        assert symbols[-tables.offset[row]] >= symbols.max() - 1
+        assert symbols[-row.offset] >= symbols.max() - 1
 
 
 def test_stored_tables_equal_golden_data(parity):
     golden = np.load(parity / "entropy" / "entropy_vectors.npz")
     tables = load_gaussian_tables()
-    for name in ("scale_table", "cdf", "cdf_length", "offset"):
-        np.testing.assert_array_equal(getattr(tables, name), golden[name])
+    np.testing.assert_array_equal(tables.scale_table, golden["scale_table"])
+    for row, found in enumerate(tables.rows):
+        length = golden["cdf_length"][row]
+        np.testing.assert_array_equal(found.cdf, golden["cdf"][row, :length])
+        assert found.offset == golden["offset"][row]
 
 
 def test_rows_of_scales_equal_golden_data(parity):
@@ -64,3 +72,17 @@ def test_scales_below_the_threshold_are_not_coded():
     indexes = scale_to_index(scales, 0.12)
     assert indexes.dtype == np.int32
     np.testing.assert_array_equal(indexes, [[-1, -1, -1], [3, 255, 255]])
+
+
+def test_every_symbol_has_an_interval():
+    row = Distribution(np.array([0, 10, 65000, 65536], np.int32), -1, escape=True)
+    assert row.size == 2
+    np.testing.assert_array_equal(
+        row.intervals(np.array([-9, -1, 0, 1, 70])), [2, 0, 1, 2, 2]
+    )
+    np.testing.assert_allclose(2.0**-row.bits * 65536, [10, 64990, 536])
+    closed = Distribution(row.cdf, -1)
+    assert closed.intervals(np.array([1])).tolist() == [2]
+    for symbol in (-2, 2):
+        with pytest.raises(ValueError, match="outside"):
+            closed.intervals(np.array([symbol]))

@@ -12,11 +12,12 @@ import pytest
 
 from dlf_jax.checkpoints.paths import flatten
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
-from dlf_jax.coding.range_coder import RangeSymbolDecoder, RangeSymbolEncoder
+from dlf_jax.coding.range_coder import Decoder, Encoder
 from dlf_jax.entropy.fixed_point import ONE, quantize
 from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy.integer_context import IntegerContext
 from dlf_jax.ops.partition import NUM_PARTS, part_masks
+from tests.coding.streams import GAUSSIANS
 
 CHANNELS, RATES, GRID = 8, 2, (5, 7)
 
@@ -161,11 +162,11 @@ def test_weights_on_which_floats_disagree_decode_exactly():
     single, double = (symbols_in(t, params, y) for t in (np.float32, np.float64))
     assert np.mean(single != double) > 0.2
     weights = quantize(flatten(params))
-    encoder = RangeSymbolEncoder()
+    encoder = Encoder(GAUSSIANS)
     written = encode_latent(y, IntegerContext(weights, 0.12).of_image(0, GRID), encoder)
     read = decode_latent(
         IntegerContext(weights, 0.12).of_image(0, GRID),
-        RangeSymbolDecoder(encoder.finish()),
+        Decoder(encoder.finish(), GAUSSIANS),
     )
     for found, wanted in zip(read, written, strict=True):
         np.testing.assert_array_equal(found, wanted)
