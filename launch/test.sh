@@ -12,6 +12,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 selection=(-m "not slow")
+# A process a core, each with files of its own, whose tests share what they compile.
+workers=(-n auto --maxprocesses 4 --dist loadfile)
 full=
 make_environment .venv-test test,train
 python=.venv-test/bin/python
@@ -30,8 +32,8 @@ echo "== lint"
 echo "== import rule"
 "$python" -m pytest -q tests/test_imports.py
 echo "== tests"
-"$python" -m pytest "${selection[@]}" "$@"
+"$python" -m pytest "${workers[@]}" "${selection[@]}" "$@"
 if [ -n "$full" ]; then
   echo "== tests beside TensorFlow"
-  "$full" -m pytest -m "not slow" tests/coding tests/codec
+  "$full" -m pytest "${workers[@]}" -m "not slow" tests/coding tests/codec
 fi

@@ -72,12 +72,15 @@ class Codec:
     Args:
       model: as returned by `dlf_jax.checkpoints.store.load_model`.
       limits: larger images are refused, in and out.
+
+    Attributes:
+      network: its analysis and synthesis.
     """
 
     def __init__(self, model: LoadedModel, limits: Limits = DEFAULT_LIMITS):
         self.model = model
         self.limits = limits
-        self._network = CompiledNetwork(model, limits.memory)
+        self.network = CompiledNetwork(model, limits.memory)
         gaussians = load_gaussian_tables().rows
         self._distributions = (*gaussians, *model.tokens)
         # Row of the tokens at each position of a tile.
@@ -175,7 +178,7 @@ class Codec:
         layout = self._layout(height, width)
         below, right = layout.height - height, layout.width - width
         image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
-        tokens, y = self._network.analyze(image, rate)
+        tokens, y = self.network.analyze(image, rate)
         encoder.encode(np.ravel(tokens), np.tile(self._token_rows, len(tokens)))
         context = self.model.context.of_image(rate, layout.grid)
         symbols, y_hat = encode_latent(y, context, encoder)
@@ -195,9 +198,9 @@ class Codec:
 
     def _paint(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Image:
         """Decodes while the synthesis is compiled, then runs it."""
-        self._network.prepare_synthesis(layout.tokens, layout.grid)
+        self.network.prepare_synthesis(layout.tokens, layout.grid)
         code = self._decode(header, layout, decoder)
-        image = self._network.synthesize(code.tokens, code.y_hat, header.rate)
+        image = self.network.synthesize(code.tokens, code.y_hat, header.rate)
         return image[: header.height, : header.width]
 
     def _decoder(self, header: Header, payload: bytes) -> SymbolDecoder:

@@ -20,6 +20,8 @@ from tests.coding.streams import (
 # Bytes over the information of a stream: the mean over many, and a share of its length
 # for what 16-bit renormalisation loses.
 OVERHEAD = {"range": (1.0, 2e-5), "tfc": (1.5, 3e-4)}
+# Bytes over those of the official coder; Elias gamma is long for huge values.
+GOLDEN = {"range": 1.04, "tfc": 1.10}
 
 
 def _installed(coder: Coder) -> bool:
@@ -161,4 +163,4 @@ def test_golden_symbols_take_about_the_bytes_of_the_official_coder(coder, parity
         # What is not coded decodes to 0, whatever the symbol was.
         symbols = np.where(rows < 0, 0, golden[f"{name}.symbols"]).astype(np.int32)
         data = assert_round_trip(coder, (symbols, rows))
-        assert len(data) <= 1.04 * len(golden[f"{name}.bytes"]), name
+        assert len(data) <= GOLDEN[coder.name] * len(golden[f"{name}.bytes"]), name
