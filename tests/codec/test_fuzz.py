@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import Header, pack, unpack
 from dlf_jax.errors import UserError
+from dlf_jax.limits import Limits
 from tests.codec.tiny import random_image
 
 _SIZES = [(1, 1), (10, 15), (40, 70)]
@@ -100,6 +102,23 @@ def _knowingly(rng: np.random.Generator, files: list[bytes]) -> bytes:
             broken[rng.integers(len(broken))] = rng.integers(256)
         payload = bytes(broken[: rng.integers(1, len(broken) + 1)])
     return pack(Header(header.model_id, *fields), payload)
+
+
+@pytest.mark.slow
+def test_best_effort_gives_an_image_or_an_error(tiny_model, files):
+    codec = Codec(load_model(tiny_model), Limits(pixels=5000))
+    rng = np.random.default_rng(1)
+    found = 0
+    for trial in range(300):
+        data = (_blindly, _knowingly)[trial % 2](rng, files)
+        try:
+            image, share = codec.salvage(data)
+        except UserError as error:
+            assert "\n" not in str(error) and str(error)
+            continue
+        assert image.dtype == np.uint8 and image.ndim == 3 and 0 <= share <= 1
+        found += 1
+    assert 50 < found < 280
 
 
 @pytest.mark.slow  # every size is compiled
