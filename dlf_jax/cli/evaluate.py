@@ -1,55 +1,127 @@
 """``dlf evaluate``."""
 
-import csv
-import statistics
-import sys
-from collections.abc import Iterable
+import importlib.util
+import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import click
 
-from dlf_jax.cli.quality import Quality, measure, number
-from dlf_jax.cli.session import load_codec
 from dlf_jax.errors import UserError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
-_COLUMNS = ("rate", "images", "bytes", "bpp", "psnr", "ms_ssim", "lpips")
-_DIGITS = (0, 0, 1, 4, 2, 4, 4)
+_METRICS = "psnr,ms_ssim,lpips,dists"
+_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument(
-    "paths",
-    metavar="PATHS...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path),
+@click.argument("paths", metavar="[PATHS]...", nargs=-1, type=_PATH)
+@click.option(
+    "--images",
+    metavar="PATH",
+    multiple=True,
+    type=_PATH,
+    help="File or folder; the same as PATHS.",
 )
-@click.option("--rate", metavar="K|all", default="all", show_default=True)
-@click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
-@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
-def evaluate(paths: tuple[Path, ...], rate: str, model: str, as_csv: bool) -> None:
-    """Measures rate and quality on the images in PATHS, files or folders.
+@click.option(
+    "--codecs",
+    metavar="NAME,...",
+    default="dlf:dlf-nano",
+    show_default=True,
+    help="dlf:MODEL, jpeg, webp, avif, jpeg2000, jxl, heif, vvc, tfc:DIR/MODEL, "
+    "tfci:MODEL; NAME@SETTING runs one setting instead of all.",
+)
+@click.option(
+    "--metrics",
+    metavar="NAME,...",
+    default=_METRICS,
+    show_default=True,
+    help="lpips_vgg is one more.",
+)
+@click.option("--out", metavar="DIR", type=_PATH, help="Folder for the report.")
+@click.option(
+    "--anchor", metavar="NAME", help="Codec for BD-rates; vvc if it is there."
+)
+@click.option(
+    "--published", metavar="IMAGES", help="Draw published curves: kodak or clic2020."
+)
+@click.option(
+    "--features", is_flag=True, help="Also Fréchet and kernel distances of patches."
+)
+@click.option(
+    "--inception",
+    metavar="FILE",
+    type=_PATH,
+    help="InceptionV3 weights, which make --features FID and KID.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="That code images; 1 where a TPU serves one process.",
+)
+def evaluate(
+    paths: tuple[Path, ...],
+    images: tuple[Path, ...],
+    codecs: str,
+    metrics: str,
+    out: Path | None,
+    anchor: str | None,
+    published: str | None,
+    features: bool,
+    inception: Path | None,
+    processes: int,
+) -> None:
+    """Compares codecs on images: files of true sizes, metrics, curves, a report.
 
-    Every image is compressed and decompressed; the numbers are means over images, bpp
-    is that of whole files.
+    Prints means over the images.  With --out, also writes tables, plots and report.html
+    into a folder, and keeps there what is finished: the same command goes on where an
+    interrupted one stopped.
     """
-    from tqdm import tqdm
+    for package in ("pandas", "matplotlib"):
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"{package} is missing: pip install 'dlf-jax[evaluate]'")
+    # Several processes share a GPU.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    import pandas as pd
 
-    from dlf_jax.data.image_io import read_image
+    from dlf_jax.evaluation import summary
+    from dlf_jax.evaluation.cache import Cache
+    from dlf_jax.evaluation.codecs import parse
+    from dlf_jax.evaluation.outputs import write_outputs
+    from dlf_jax.evaluation.published import published_curves
+    from dlf_jax.evaluation.runner import evaluate as run
+    from dlf_jax.metrics.table import METRICS
 
-    files = _image_files(paths)
-    codec = load_codec(model)
-    rates = _rates(rate, codec.num_rates)
-    results: dict[int, list[tuple[int, float, Quality]]] = {k: [] for k in rates}
-    for file in tqdm(files, unit="image", disable=None, delay=1, leave=False):
-        image = read_image(file)
-        for k in rates:
-            data = codec.compress(image, k)
-            bpp = 8 * len(data) / (image.shape[0] * image.shape[1])
-            quality = measure(image, codec.decompress(data))
-            results[k].append((len(data), bpp, quality))
-    _print([(k, *_means(results[k])) for k in rates], as_csv)
+    files = _image_files([*images, *paths])
+    names = _known(metrics.split(","), METRICS, "metric")
+    specs = [parse(text) for text in codecs.split(",")]
+    known = [spec.name for spec in specs]
+    if len(set(known)) < len(known):
+        raise UserError("a codec is named twice: without @ it runs all its settings")
+    if anchor is None and "vvc" in known:
+        anchor = "vvc"
+    elif anchor is not None:
+        _known([anchor], known, "anchor")
+    curves = published_curves(published) if published else []
+    cache = Cache(out / "cache") if out else None
+
+    rows = run(files, specs, names, cache=cache, processes=processes)
+    averages = summary.means(summary.per_image(rows, names), names)
+    click.echo(summary.formatted(averages).to_string(index=False))
+    distances = []
+    if features or inception:
+        from dlf_jax.evaluation.distances import feature_distances
+        from dlf_jax.metrics.features import feature_network
+
+        distances = feature_distances(rows, feature_network(inception))
+        click.echo(pd.DataFrame(distances).to_string(index=False, float_format="%.4f"))
+    if out:
+        write_outputs(
+            out, rows, names, anchor=anchor, published=curves, distances=distances
+        )
+        click.echo(out / "report.html")
 
 
 def _image_files(paths: Iterable[Path]) -> list[Path]:
@@ -62,31 +134,15 @@ def _image_files(paths: Iterable[Path]) -> list[Path]:
             files += inside
         else:
             files.append(path)
+    if not files:
+        raise UserError("no images are named: dlf evaluate --images DIR")
     return files
 
 
-def _rates(rate: str, num_rates: int) -> list[int]:
-    if rate == "all":
-        return list(range(num_rates))
-    if rate.isdecimal() and int(rate) < num_rates:
-        return [int(rate)]
-    raise UserError(f"rate {rate} is neither 'all' nor one of 0 to {num_rates - 1}")
-
-
-def _means(results: list[tuple[int, float, Quality]]) -> list[float | int | None]:
-    """Number of images, then the mean of each column where it is defined."""
-    columns = zip(
-        *[(n, bpp, q.psnr, q.ms_ssim, q.lpips) for n, bpp, q in results], strict=True
-    )
-    known = [[value for value in column if value is not None] for column in columns]
-    means = [statistics.fmean(column) if column else None for column in known]
-    return [len(results), *means]
-
-
-def _print(rows: list[tuple], as_csv: bool) -> None:
-    table = [[number(v, d) for v, d in zip(row, _DIGITS, strict=True)] for row in rows]
-    if as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([_COLUMNS, *table])
-        return
-    for row in [_COLUMNS, *table]:
-        click.echo("  ".join(f"{cell:>8}" for cell in row))
+def _known(names: list[str], table: Collection[str], kind: str) -> list[str]:
+    for name in names:
+        if name not in table:
+            raise UserError(
+                f"there is no {kind} {name!r}: use one of {', '.join(table)}"
+            )
+    return names

@@ -32,16 +32,15 @@ class Quality:
 
 def measure(image: np.ndarray, recon: np.ndarray) -> Quality:
     """Compares 8-bit images of one size."""
-    from dlf_jax.metrics.msssim import ms_ssim
-    from dlf_jax.metrics.perceptual import lpips_alex
-    from dlf_jax.metrics.psnr import psnr
+    from dlf_jax.metrics import table
 
+    values = table.measure(image, recon, ("psnr", "ms_ssim"))
     try:
-        lpips = lpips_alex(image, recon)
+        values |= table.measure(image, recon, ("lpips",))
     except UserError as error:
         _note(str(error))
-        lpips = None
-    return Quality(psnr(image, recon), ms_ssim(image, recon), lpips)
+        values["lpips"] = None
+    return Quality(**values)
 
 
 def number(value: float | int | None, digits: int) -> str:

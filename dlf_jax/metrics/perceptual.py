@@ -1,45 +1,81 @@
-"""LPIPS of 8-bit images."""
+"""LPIPS and DISTS of 8-bit images, with the published weights."""
 
 import functools
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dlf_jax.perceptual.dists import DISTS
 from dlf_jax.perceptual.lpips import LPIPS
-from dlf_jax.perceptual.weights import load_lpips_params
-from dlf_jax.typing import UInt8
+from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
+from dlf_jax.typing import Array, Float, UInt8
 
-# The feature network reduces shorter sides to nothing.
-MIN_SIDE = 32
+Images = UInt8[Array | np.ndarray, "B H W 3"]
 
 
-def lpips_alex(
-    image: UInt8[np.ndarray, "H W 3"], recon: UInt8[np.ndarray, "H W 3"]
-) -> float | None:
-    """LPIPS v0.1 with AlexNet features, the field's perceptual distance.
+def lpips(
+    image: Images, recon: Images, *, net: Literal["alex", "vgg"]
+) -> Float[Array, "B"]:
+    """LPIPS v0.1, the field's perceptual distance; 0 for equal images.
 
     Args:
       image, recon: compared images.
-
-    Returns:
-      A distance, 0 for equal images; None if a side is below `MIN_SIDE`.
+      net: "alex", sides of at least 32 pixels, or "vgg", 16.
 
     Raises:
       UserError: the weights are not there and cannot be fetched.
 
     Reference: DLF, architecture spec §16.
     """
-    if min(image.shape[:2]) < MIN_SIDE:
-        return None
-    params, distance = _network()
-    batch = (np.float32(a)[None] / np.float32(127.5) - 1 for a in (image, recon))
-    return float(distance(params, *batch)[0])
+    return _lpips(net)(image, recon)
+
+
+def dists(image: Images, recon: Images) -> Float[Array, "B"]:
+    """DISTS, which forgives texture of another realisation; 0 for equal images.
+
+    Args:
+      image, recon: compared images, sides of at least 16 pixels.
+
+    Raises:
+      UserError: the weights are not there and cannot be fetched.
+
+    Reference: DLF, architecture spec §16.
+    """
+    return _dists()(image, recon)
 
 
 @functools.cache
-def _network():
-    """Parameters and the compiled distance of two batches in [-1, 1]."""
-    params = jax.tree.map(jnp.asarray, load_lpips_params("alex"))
-    network = LPIPS(net="alex")
-    return params, jax.jit(lambda p, a, b: network.apply({"params": p}, a, b))
+def _lpips(net: str) -> "_Distance":
+    return _Distance(LPIPS(net), load_lpips_params(net))
+
+
+@functools.cache
+def _dists() -> "_Distance":
+    return _Distance(DISTS(), load_dists_params())
+
+
+class _Distance:
+    """A compiled distance that keeps the features of the last original.
+
+    Comparing many pictures with one original so costs one pass for each picture.
+
+    Args:
+      network: with methods `features` and `compare`.
+      params: its parameters.
+    """
+
+    def __init__(self, network: LPIPS | DISTS, params: dict[str, Any]):
+        self._params = {"params": jax.tree.map(jnp.asarray, params)}
+        self._features = jax.jit(
+            lambda p, x: network.apply(p, x / 127.5 - 1, method="features")
+        )
+        self._compare = jax.jit(lambda *args: network.apply(*args, method="compare"))
+        self._last: tuple[Any, list[Array]] = (np.empty(0), [])
+
+    def __call__(self, image: Images, recon: Images) -> Float[Array, "B"]:
+        if not np.array_equal(self._last[0], image):
+            self._last = (image, self._features(self._params, image))
+        found = self._features(self._params, recon)
+        return self._compare(self._params, self._last[1], found)

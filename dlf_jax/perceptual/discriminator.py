@@ -21,6 +21,8 @@ class PatchDiscriminator(nn.Module):
 
     Attributes:
       channels: output channels of the first layer; each further one has twice as many.
+      norm_images: so many consecutive images normalise together, in training on several
+        devices those of one; 0 stands for the whole batch, over all devices.
       num_strided: layers of stride 2; two of stride 1 follow.
 
     Reference: Isola et al., "Image-to-Image Translation with Conditional Adversarial
@@ -28,6 +30,7 @@ class PatchDiscriminator(nn.Module):
     """
 
     channels: int = 64
+    norm_images: int = 0
     num_strided: int = 3
 
     @nn.compact
@@ -45,7 +48,8 @@ class PatchDiscriminator(nn.Module):
             stride = 2 if i < self.num_strided else 1
             features = self.channels * 2**i
             x = _conv(x, features, stride, f"conv_{i}", use_bias=False)
-            x = nn.leaky_relu(_BatchNorm(name=f"norm_{i}")(x, train=train), _SLOPE)
+            norm = _BatchNorm(self.norm_images, name=f"norm_{i}")
+            x = nn.leaky_relu(norm(x, train=train), _SLOPE)
         return _conv(x, 1, 1, "conv_out")
 
 
@@ -62,7 +66,14 @@ def _conv(x: Array, features: int, stride: int, name: str, **kwargs) -> Array:
 
 
 class _BatchNorm(nn.Module):
-    """Batch normalisation with PyTorch's running variance, which is unbiased."""
+    """Batch normalisation with PyTorch's running variance, which is unbiased.
+
+    Attributes:
+      num_images: of a batch, normalise together; 0 for all.  The running statistics
+        follow the mean over these groups.
+    """
+
+    num_images: int
 
     @nn.compact
     def __call__(
@@ -78,11 +89,18 @@ class _BatchNorm(nn.Module):
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         running_var = self.variable("batch_stats", "var", jnp.ones, shape)
         mean, var = running_mean.value, running_var.value
+        fresh = self.is_initializing()
+        together = len(x) if fresh else self.num_images or len(x)
+        groups = x.reshape(-1, together, *x.shape[1:])
         if train:
-            mean, var = jnp.mean(x, axis=(0, 1, 2)), jnp.var(x, axis=(0, 1, 2))
-            if not self.is_initializing():
-                count = x.size // x.shape[-1]
-                unbiased = var * count / (count - 1)
-                running_mean.value += _MOMENTUM * (mean - running_mean.value)
+            axes = (1, 2, 3)
+            mean = jnp.mean(groups, axes, keepdims=True)
+            var = jnp.var(groups, axes, keepdims=True)
+            if not fresh:
+                count = groups[0, ..., 0].size
+                unbiased = jnp.mean(var, axis=0).ravel() * count / (count - 1)
+                moved = jnp.mean(mean, axis=0).ravel() - running_mean.value
+                running_mean.value += _MOMENTUM * moved
                 running_var.value += _MOMENTUM * (unbiased - running_var.value)
-        return (x - mean) * jax.lax.rsqrt(var + 1e-5) * scale + bias
+        normal = (groups - mean) * jax.lax.rsqrt(var + 1e-5)
+        return normal.reshape(x.shape) * scale + bias

@@ -1,52 +1,13 @@
 """LPIPS v0.1: distance of two images in the feature space of a frozen network."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from dlf_jax.perceptual.backbone import Backbone
 from dlf_jax.typing import Array, Float
-
-_SHIFT = (-0.030, -0.088, -0.188)
-_SCALE = (0.458, 0.448, 0.450)
-
-
-class _Conv(NamedTuple):
-    """One convolution of a feature network and what surrounds it."""
-
-    channels: int
-    kernel: int = 3
-    stride: int = 1
-    padding: int = 1
-    pool: int = 0  # window of the stride-2 max-pool in front, 0 for none
-    tap: bool = False  # its activations enter the distance
-
-
-_NETWORKS = {
-    "alex": (
-        _Conv(64, kernel=11, stride=4, padding=2, tap=True),
-        _Conv(192, kernel=5, padding=2, pool=3, tap=True),
-        _Conv(384, pool=3, tap=True),
-        _Conv(256, tap=True),
-        _Conv(256, tap=True),
-    ),
-    "vgg": (
-        _Conv(64),
-        _Conv(64, tap=True),
-        _Conv(128, pool=2),
-        _Conv(128, tap=True),
-        _Conv(256, pool=2),
-        _Conv(256),
-        _Conv(256, tap=True),
-        _Conv(512, pool=2),
-        _Conv(512),
-        _Conv(512, tap=True),
-        _Conv(512, pool=2),
-        _Conv(512),
-        _Conv(512, tap=True),
-    ),
-}
 
 
 class LPIPS(nn.Module):
@@ -68,32 +29,10 @@ class LPIPS(nn.Module):
     channel_divisor: int = 1
 
     def setup(self) -> None:
-        self.layers = _NETWORKS[self.net]
-        self.convs = [
-            nn.Conv(
-                layer.channels // self.channel_divisor,
-                (layer.kernel, layer.kernel),
-                strides=layer.stride,
-                padding=layer.padding,
-                name=f"conv_{i}",
-            )
-            for i, layer in enumerate(self.layers)
-        ]
-        self.heads = [
-            _Head(name=f"head_{i}") for i in range(sum(c.tap for c in self.layers))
-        ]
-
-    def _features(self, image: Float[Array, "B H W 3"]) -> list[Array]:
-        """Unit-length activations of every tapped layer."""
-        x = (image - jnp.asarray(_SHIFT)) / jnp.asarray(_SCALE)
-        taps = []
-        for layer, conv in zip(self.layers, self.convs, strict=True):
-            if layer.pool:
-                x = nn.max_pool(x, (layer.pool, layer.pool), strides=(2, 2))
-            x = nn.relu(conv(x))
-            if layer.tap:
-                taps.append(_unit_length(x))
-        return taps
+        self.backbone = Backbone(self.net, self.channel_divisor)
+        nn.share_scope(self, self.backbone)
+        count = len(self.backbone.tap_channels)
+        self.heads = [_Head(name=f"head_{i}") for i in range(count)]
 
     def __call__(
         self, image: Float[Array, "B H W 3"], recon: Float[Array, "B H W 3"]
@@ -107,8 +46,15 @@ class LPIPS(nn.Module):
         Returns:
             Non-negative distances, 0 for identical images.
         """
-        wanted = self._features(jax.lax.stop_gradient(image))
-        found = self._features(recon)
+        wanted = self.features(jax.lax.stop_gradient(image))
+        return self.compare(wanted, self.features(recon))
+
+    def features(self, image: Float[Array, "B H W 3"]) -> list[Array]:
+        """All that `compare` needs of an image: unit-length activations."""
+        return [_unit_length(x) for x in self.backbone(image)]
+
+    def compare(self, wanted: list[Array], found: list[Array]) -> Float[Array, "B"]:
+        """Distance of each pair, from the features of both."""
         distances = [
             head(jnp.square(a - b))
             for head, a, b in zip(self.heads, wanted, found, strict=True)

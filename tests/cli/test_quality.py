@@ -1,10 +1,12 @@
 """Quality lines."""
 
+import dataclasses
+
 import numpy as np
 
-import dlf_jax.metrics.perceptual as perceptual
 from dlf_jax.cli.quality import Quality, measure, number
 from dlf_jax.errors import UserError
+from dlf_jax.metrics.table import METRICS
 
 
 def test_text():
@@ -21,8 +23,9 @@ def test_missing_weights_cost_one_note_not_the_rest(monkeypatch, capsys):
     def fail(image, recon):
         raise UserError("weights are not there")
 
-    monkeypatch.setattr(perceptual, "lpips_alex", fail)
-    image = np.zeros((8, 8, 3), np.uint8)
+    broken = dataclasses.replace(METRICS["lpips"], function=fail)
+    monkeypatch.setitem(METRICS, "lpips", broken)
+    image = np.zeros((32, 32, 3), np.uint8)
     for _ in range(2):
         assert measure(image, image) == Quality(float("inf"), None, None)
     assert capsys.readouterr().err == "dlf: weights are not there\n"

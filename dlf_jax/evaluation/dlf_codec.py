@@ -1,0 +1,37 @@
+"""The codec of this package, one setting for each of a model's rates."""
+
+import numpy as np
+
+from dlf_jax.codec import catalog
+from dlf_jax.codec.compile_cache import enable_compile_cache
+
+
+class DLFCodec:
+    """A model behind the protocol of `ImageCodec`.
+
+    Args:
+      model: name or directory of a model.
+    """
+
+    def __init__(self, model: str):
+        enable_compile_cache()
+        self._codec = catalog.load(model)
+        self.settings = tuple(map(str, range(self._codec.num_rates)))
+        self.version = self._codec.model.fingerprint.hex()
+
+    def compress(self, image: np.ndarray, setting: str) -> bytes:
+        """See `ImageCodec`."""
+        return self._codec.compress(image, int(setting))
+
+    def decompress(self, data: bytes) -> np.ndarray:
+        """See `ImageCodec`."""
+        return self._codec.decompress(data)
+
+
+def open_codec(model: str) -> DLFCodec:
+    """The codec of a bundled model or a model directory.
+
+    Raises:
+      UserError: there is no such model.
+    """
+    return DLFCodec(model)

@@ -1,0 +1,100 @@
+"""Image formats that Pillow and its plug-ins write."""
+
+import dataclasses
+import io
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import PIL
+from PIL import Image, features
+
+from dlf_jax.errors import UserError
+from dlf_jax.evaluation.codecs import need
+
+
+@dataclasses.dataclass(frozen=True)
+class PillowCodec:
+    """One format.
+
+    Attributes:
+      format: Pillow's name of it.
+      settings: see `ImageCodec`.
+      options: arguments of `Image.save` for a setting.
+      version: see `ImageCodec`.
+    """
+
+    format: str
+    settings: tuple[str, ...]
+    options: Callable[[str], dict[str, Any]]
+    version: str
+
+    def compress(self, image: np.ndarray, setting: str) -> bytes:
+        """See `ImageCodec`."""
+        buffer = io.BytesIO()
+        options = self.options(setting)
+        Image.fromarray(image).save(buffer, self.format, **options)
+        return buffer.getvalue()
+
+    def decompress(self, data: bytes) -> np.ndarray:
+        """See `ImageCodec`."""
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def open_codec(kind: str) -> PillowCodec:
+    """The codec of "jpeg", "webp", "avif", "jpeg2000", "jxl" or "heif".
+
+    Raises:
+      UserError: the installed Pillow lacks it, or a plug-in is missing.
+    """
+    version = f"Pillow {PIL.__version__}"
+    if kind == "heif":
+        need("pillow-heif", "pillow_heif", kind).register_heif_opener()
+        version = f"pillow-heif {metadata.version('pillow-heif')}"
+    elif kind == "jxl":
+        need("pillow-jxl-plugin", "pillow_jxl", kind)  # importing it registers it
+        version = f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}"
+    elif not features.check(_FEATURES[kind]):
+        raise UserError(f"this Pillow was built without {kind}: pip install -U pillow")
+    return PillowCodec(*_FORMATS[kind], version)
+
+
+_FEATURES = {"jpeg": "jpg", "webp": "webp", "avif": "avif", "jpeg2000": "jpg_2000"}
+
+
+def _jpeg(setting: str) -> dict[str, Any]:
+    return {"quality": int(setting), "optimize": True, "progressive": True}
+
+
+def _webp(setting: str) -> dict[str, Any]:
+    return {"quality": int(setting), "method": 6}
+
+
+def _avif(setting: str) -> dict[str, Any]:
+    return {"quality": int(setting), "speed": 4, "max_threads": 1}
+
+
+def _jpeg2000(setting: str) -> dict[str, Any]:
+    """A setting is the bits per pixel to aim at; the file is a bare codestream."""
+    layers = [24 / float(setting)]
+    return {"quality_layers": layers, "irreversible": True, "mct": 1, "no_jp2": True}
+
+
+def _heif(setting: str) -> dict[str, Any]:
+    return {"quality": int(setting), "chroma": 420}
+
+
+def _jxl(setting: str) -> dict[str, Any]:
+    return {"quality": int(setting), "effort": 7}
+
+
+_FORMATS = {
+    "jpeg": ("JPEG", ("1", "5", "12"), _jpeg),
+    "webp": ("WEBP", ("0", "4", "14"), _webp),
+    "avif": ("AVIF", ("0", "12", "28"), _avif),
+    "jpeg2000": ("JPEG2000", ("0.02", "0.04", "0.08", "0.16"), _jpeg2000),
+    "jxl": ("JXL", ("0", "10"), _jxl),
+    "heif": ("HEIF", ("0", "12", "24"), _heif),
+}

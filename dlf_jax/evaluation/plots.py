@@ -1,0 +1,45 @@
+"""Rate-distortion plots."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from dlf_jax.evaluation.published import PublishedCurve
+from dlf_jax.metrics.table import METRICS
+
+_MARKERS = "osD^v<>pPX*h"
+
+
+def rate_plot(
+    averages: pd.DataFrame, metric: str, published: Sequence[PublishedCurve] = ()
+) -> Figure:
+    """One metric over the rate, which has a logarithmic axis.
+
+    Args:
+      averages: as `dlf_jax.evaluation.summary.means` gives it.
+      metric: name in `METRICS`.
+      published: drawn dashed, and labelled as not measured here.
+    """
+    figure = Figure(figsize=(8.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for i, (codec, curve) in enumerate(averages.groupby("codec", sort=False)):
+        curve = curve.sort_values("bpp")
+        marker = _MARKERS[i % len(_MARKERS)]
+        axes.plot(curve["bpp"], curve[metric], marker=marker, ms=5, label=codec)
+    for curve in published:
+        if metric in curve.values:
+            label = f"{curve.label}: published, not measured here"
+            axes.plot(curve.bpp, curve.values[metric], "k--", alpha=0.6, label=label)
+            axes.annotate(curve.label, (curve.bpp[-1], curve.values[metric][-1]))
+    direction = "higher" if METRICS[metric].higher_is_better else "lower"
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("")
+    axes.set_xlabel("bits per pixel, whole files")
+    axes.set_ylabel(f"{METRICS[metric].title} ({direction} is better)")
+    axes.grid(which="both", alpha=0.25)
+    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
+    return figure

@@ -1,0 +1,107 @@
+"""Tables of results: one line an image, means of codecs, BD-rates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from dlf_jax.errors import UserError
+from dlf_jax.evaluation.runner import Row
+from dlf_jax.metrics.bd_rate import bd_rate
+from dlf_jax.metrics.rate import bits_per_pixel
+from dlf_jax.metrics.table import METRICS
+
+TIMES = ["encode_s", "decode_s"]
+
+
+def per_image(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
+    """One line for each image, codec and setting."""
+    return pd.DataFrame(
+        {
+            "image": row.path.name,
+            "codec": row.codec,
+            "setting": row.setting,
+            "bytes": len(row.result.data),
+            "bpp": bits_per_pixel(len(row.result.data), row.height, row.width),
+            **{name: row.result.values[name] for name in metrics},
+            "encode_s": row.result.encode_s,
+            "decode_s": row.result.decode_s,
+        }
+        for row in rows
+    )
+
+
+def means(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One line for each codec and setting, in the order of `table`.
+
+    Sizes and metrics are means over images, those without a value left out; seconds
+    are medians, since the first image often pays for a start.
+    """
+    groups = table.groupby(["codec", "setting"], sort=False)
+    columns = {"images": ("image", "size")}
+    columns |= {name: (name, "mean") for name in ("bytes", "bpp", *metrics)}
+    columns |= {name: (name, "median") for name in TIMES}
+    return groups.agg(**columns).reset_index()
+
+
+def bd_rates(
+    averages: pd.DataFrame, metrics: Sequence[str], anchor: str
+) -> pd.DataFrame:
+    """BD-rate of every codec against one of them, for each metric.
+
+    Columns are codec, metric, percent (None where there is no BD-rate), low and high
+    (the qualities between which it is taken), and note, which says why there is none.
+    """
+    curves = {name: curve for name, curve in averages.groupby("codec", sort=False)}
+    lines = []
+    for codec in curves:
+        if codec == anchor:
+            continue
+        for metric in metrics:
+            pair = [
+                curves[name][column].to_numpy(np.float64)
+                for name in (anchor, codec)
+                for column in ("bpp", metric)
+            ]
+            line = {"codec": codec, "metric": metric}
+            try:
+                found = bd_rate(*pair)
+                line |= {"percent": found.percent, "low": found.low, "high": found.high}
+            except UserError as error:
+                line["note"] = str(error)
+            lines.append(line)
+    columns = ["codec", "metric", "percent", "low", "high", "note"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def formatted(averages: pd.DataFrame) -> pd.DataFrame:
+    """Means as text, with the digits that mean something; "n/a" where there is none."""
+    digits = {"bytes": 1, "bpp": 4, **dict.fromkeys(TIMES, 2)}
+    digits |= {name: metric.digits for name, metric in METRICS.items()}
+    columns = {
+        name: [
+            "n/a" if pd.isna(value) else f"{value:.{digits[name]}f}"
+            for value in averages[name]
+        ]
+        for name in averages
+        if name in digits
+    }
+    return averages.assign(**columns)
+
+
+def titled(averages: pd.DataFrame) -> pd.DataFrame:
+    """`formatted`, with names of columns for people."""
+    titles = {name: metric.title for name, metric in METRICS.items()}
+    titles |= {"encode_s": "encode [s]", "decode_s": "decode [s]"}
+    return formatted(averages).rename(columns=titles)
+
+
+def markdown(averages: pd.DataFrame) -> str:
+    """Means as a Markdown table."""
+    table = titled(averages)
+    lines = [
+        table.columns,
+        ["---", *["---:"] * (table.shape[1] - 1)],
+        *table.to_numpy(),
+    ]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)

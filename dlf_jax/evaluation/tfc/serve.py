@@ -1,0 +1,58 @@
+"""Codes images for another process: requests on stdin, answers on stdout.
+
+    python serve.py WEIGHTS...
+
+WEIGHTS are MODEL-RATE.npz of ours or metagraphs of the published models, one a rate.
+A request is a line of JSON, {"do": "compress", "rate", "height", "width", "bytes"} or
+{"do": "decompress", "rate", "bytes"}, and that many bytes of pixels or of a file.  An
+answer is a line {"bytes", "height", "width"} or {"error"}, and the bytes.
+"""
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import models  # noqa: E402  (the environment comes first)
+import numpy as np  # noqa: E402
+import pretrained  # noqa: E402
+
+
+def main(weights: list[str]) -> None:
+    """Answers until stdin ends."""
+    load = functools.cache(lambda rate: _load(Path(weights[rate])))
+    # What libraries print goes to stderr; only answers go to stdout.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        data = sys.stdin.buffer.read(request["bytes"])
+        try:
+            answer, result = _answer(load(request["rate"]), request, data)
+        except Exception as error:  # any of TensorFlow's: the other side reports it
+            answer, result = {"error": f"{type(error).__name__}: {error}"}, b""
+        answers.write(json.dumps({"bytes": len(result), **answer}).encode() + b"\n")
+        answers.write(result)
+        answers.flush()
+
+
+def _load(path: Path):
+    if path.suffix == ".metagraph":
+        return pretrained.Pretrained(path)
+    return models.load(path.stem.rpartition("-")[0], str(path))
+
+
+def _answer(model, request: dict, data: bytes) -> tuple[dict, bytes]:
+    if request["do"] == "compress":
+        shape = (request["height"], request["width"], 3)
+        return {}, model.compress(np.frombuffer(data, np.uint8).reshape(shape))
+    image = model.decompress(data)
+    return {"height": image.shape[0], "width": image.shape[1]}, image.tobytes()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

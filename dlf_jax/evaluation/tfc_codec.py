@@ -1,0 +1,119 @@
+"""Baselines of TensorFlow Compression, in a process with an environment of its own.
+
+`requirements-tfc.txt` makes that environment; its Python is named by the environment
+variable DLF_TFC_PYTHON, ``.venv-tfc/bin/python`` unless it is set.  Weights do not come
+with the package: `tfc/train.py` makes them.
+"""
+
+import atexit
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlf_jax.errors import UserError
+
+_FOLDER = Path(__file__).parent / "tfc"
+_VARIABLE = "DLF_TFC_PYTHON"
+_DEFAULT_PYTHON = ".venv-tfc/bin/python"
+
+
+class TFCCodec:
+    """One model at the rates that it was trained for.
+
+    Args:
+      name: as users know it.
+      weights: files of the rates by setting, the smallest files of images first.
+
+    Raises:
+      UserError: there is no environment to run it in.
+    """
+
+    def __init__(self, name: str, weights: dict[str, Path]):
+        self._name = name
+        self._weights = list(weights.values())
+        self._python = _python(name)
+        self._process: subprocess.Popen | None = None
+        self.settings = tuple(weights)
+        digest = hashlib.sha256()
+        for path in (*self._weights, *sorted(_FOLDER.glob("*.py"))):
+            digest.update(path.read_bytes())
+        self.version = digest.hexdigest()
+
+    def compress(self, image: np.ndarray, setting: str) -> bytes:
+        """See `ImageCodec`; the file begins with a byte for the rate."""
+        height, width, _ = image.shape
+        rate = self.settings.index(setting)
+        _, data = self._ask(
+            image.tobytes(), do="compress", rate=rate, height=height, width=width
+        )
+        return bytes([rate]) + data
+
+    def decompress(self, data: bytes) -> np.ndarray:
+        """See `ImageCodec`."""
+        answer, pixels = self._ask(data[1:], do="decompress", rate=data[0])
+        shape = (answer["height"], answer["width"], 3)
+        return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+    def _ask(self, data: bytes, **request: Any) -> tuple[dict, bytes]:
+        process = self._process = self._process or self._start()
+        try:
+            line = json.dumps({"bytes": len(data), **request})
+            process.stdin.write(line.encode() + b"\n" + data)
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self._name} stopped: {self._python} needs the packages of "
+                "requirements-tfc.txt"
+            ) from error
+        if "error" in answer:
+            reason = " ".join(answer["error"].split())
+            raise UserError(f"{self._name} failed: {reason}")
+        return answer, process.stdout.read(answer["bytes"])
+
+    def _start(self) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [self._python, _FOLDER / "serve.py", *self._weights],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        atexit.register(process.kill)
+        return process
+
+
+def open_codec(model: str) -> TFCCodec:
+    """The codec of a baseline.
+
+    Args:
+      model: FOLDER/NAME for the weights FOLDER/NAME-0.npz and so on, where NAME is
+        bls2017, bmshj2018 or bmshj2018-factorized.
+
+    Raises:
+      UserError: there are no such weights, or no environment for them.
+    """
+    path = Path(model)
+    weights = sorted(path.parent.glob(f"{path.name}-[0-9].npz"))
+    if not weights:
+        raise UserError(
+            f"there are no weights {path}-0.npz: train them with {_FOLDER / 'train.py'}"
+        )
+    return TFCCodec(f"tfc:{model}", {str(i): file for i, file in enumerate(weights)})
+
+
+def _python(name: str) -> str:
+    """The interpreter with TensorFlow Compression."""
+    python = os.environ.get(_VARIABLE, _DEFAULT_PYTHON)
+    if not Path(python).is_file():
+        raise UserError(
+            f"{name} needs TensorFlow Compression in an environment of its own, "
+            f"and {python} is not there: python3.11 -m venv .venv-tfc && "
+            ".venv-tfc/bin/pip install -r requirements-tfc.txt, or name another Python "
+            f"in {_VARIABLE}"
+        )
+    return python

@@ -1,0 +1,45 @@
+"""Published models of TensorFlow Compression, fetched from Google's server."""
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from dlf_jax.data.image_io import write_file
+from dlf_jax.errors import UserError
+from dlf_jax.evaluation.tfc_codec import TFCCodec
+from dlf_jax.perceptual.fetch import cache_dir
+
+_URL = "https://storage.googleapis.com/tensorflow_compression/metagraphs"
+_TIMEOUT_S = 30
+# The rates of most models have numbers; these are the smallest files.
+_RATES = {"hific": ("lo", "mi", "hi")}
+_NUMBERS = ("1", "2", "3")
+
+
+def open_codec(model: str) -> TFCCodec:
+    """The codec of a model such as bmshj2018-hyperprior-mse, mbt2018-mean-mse or hific.
+
+    Raises:
+      UserError: the model cannot be fetched, or there is no environment to run it in.
+    """
+    folder = cache_dir().parent / "tfci"
+    rates = _RATES.get(model, _NUMBERS)
+    files = {rate: folder / f"{model}-{rate}.metagraph" for rate in rates}
+    for path in files.values():
+        if not path.is_file():
+            _fetch(path)
+    return TFCCodec(f"tfci:{model}", files)
+
+
+def _fetch(path: Path) -> None:
+    try:
+        with urllib.request.urlopen(f"{_URL}/{path.name}", timeout=_TIMEOUT_S) as found:
+            data = found.read()
+    except (urllib.error.URLError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(
+            f"{path.name} cannot be fetched from {_URL} ({reason}): tfci models need a "
+            f"network once; without one, put the file into {path.parent}"
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, data, overwrite=True)

@@ -1,0 +1,82 @@
+"""VVC (H.266) intra pictures: vvenc in the ffmpeg of the PyPI package imageio-ffmpeg.
+
+A file is one byte that says which sides were odd, then the Annex B byte stream as
+vvenc writes it; ffmpeg's own decoder reads it back.  Colour is BT.709, 4:2:0, 10 bits.
+"""
+
+import subprocess
+
+import numpy as np
+
+from dlf_jax.errors import UserError
+from dlf_jax.evaluation.codecs import need
+
+_PRESET = "medium"
+_COLOURS = "color_matrix=bt709"
+
+
+class VVCCodec:
+    """One intra picture a file.
+
+    Args:
+      ffmpeg: path of a program with libvvenc.
+      version: see `ImageCodec`.
+    """
+
+    settings = ("63", "57", "51", "46", "41")  # quantisation parameters
+
+    def __init__(self, ffmpeg: str, version: str):
+        self._ffmpeg = ffmpeg
+        self.version = version
+
+    def compress(self, image: np.ndarray, setting: str) -> bytes:
+        """See `ImageCodec`."""
+        odd = [side % 2 for side in image.shape[:2]]
+        image = np.pad(image, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+        height, width, _ = image.shape
+        raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
+        encoder = ["-c:v", "libvvenc", "-qp", setting, "-preset", _PRESET]
+        stream = self._run(
+            [*raw, "-i", "-", "-vf", f"scale=out_{_COLOURS}:out_range=tv"]
+            + ["-pix_fmt", "yuv420p10le", *encoder, "-threads", "1", "-f", "vvc", "-"],
+            image.tobytes(),
+        )
+        return bytes([2 * odd[0] + odd[1]]) + stream
+
+    def decompress(self, data: bytes) -> np.ndarray:
+        """See `ImageCodec`."""
+        picture = self._run(
+            ["-f", "vvc", "-i", "-", "-vf", f"scale=in_{_COLOURS}:in_range=tv"]
+            + ["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"],
+            data[1:],
+        )
+        _, size, _, pixels = picture.split(b"\n", 3)
+        width, height = map(int, size.split())
+        image = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+        return image[: height - (data[0] >> 1), : width - (data[0] & 1)]
+
+    def _run(self, arguments: list[str], data: bytes) -> bytes:
+        command = [self._ffmpeg, "-v", "error", *arguments]
+        done = subprocess.run(command, input=data, capture_output=True)
+        if done.returncode or not done.stdout:
+            lines = done.stderr.decode(errors="replace").splitlines()
+            reason = lines[-1] if lines else f"status {done.returncode}"
+            raise UserError(f"ffmpeg failed on a VVC picture: {reason}")
+        return done.stdout
+
+
+def open_codec(kind: str) -> VVCCodec:
+    """The codec.
+
+    Raises:
+      UserError: imageio-ffmpeg is missing, or its ffmpeg has no vvenc.
+    """
+    package = need("imageio-ffmpeg", "imageio_ffmpeg", kind)
+    ffmpeg = package.get_ffmpeg_exe()
+    command = [ffmpeg, "-hide_banner", "-encoders"]
+    encoders = subprocess.run(command, capture_output=True, text=True).stdout
+    if "libvvenc" not in encoders:
+        raise UserError(
+            f"{ffmpeg} has no libvvenc: pip install 'imageio-ffmpeg>=0.8.1'"
+        )
+    return VVCCodec(ffmpeg, f"ffmpeg {package.get_ffmpeg_version()}, {_PRESET}")

@@ -1,0 +1,69 @@
+"""Bjøntegaard delta rate: how many more bits one codec needs than another."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+from scipy.interpolate import PchipInterpolator
+
+from dlf_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Result of `bd_rate`.
+
+    Attributes:
+      percent: mean difference of the rates at equal quality; negative where the tested
+        codec needs fewer bits.
+      low, high: the qualities between which both curves are known, where the mean is
+        taken.
+    """
+
+    percent: float
+    low: float
+    high: float
+
+
+def bd_rate(
+    anchor_rate: Float[np.ndarray, "M"],
+    anchor_quality: Float[np.ndarray, "M"],
+    rate: Float[np.ndarray, "N"],
+    quality: Float[np.ndarray, "N"],
+) -> Comparison:
+    """Compares two rate-quality curves.
+
+    The logarithm of the rate is interpolated over quality by monotone cubic pieces
+    (PCHIP) and integrated over the qualities that both curves reach; nothing is
+    extrapolated.  Quality may be a distance: only its order matters.
+
+    Args:
+      anchor_rate, rate: positive, such as bpp, in any order.
+      anchor_quality, quality: at those rates.
+
+    Raises:
+      UserError: a curve has fewer than two points or is not monotone, or the curves
+        have no quality in common.
+
+    Reference: Bjøntegaard, "Calculation of average PSNR differences between RD-curves",
+    VCEG-M33, 2001; ITU-T HSTP-VID-WPOM, 2020, for the interpolation.
+    """
+    curves = [_curve(anchor_rate, anchor_quality), _curve(rate, quality)]
+    low = max(float(curve.x[0]) for curve in curves)
+    high = min(float(curve.x[-1]) for curve in curves)
+    if not low < high:
+        raise UserError("the curves have no quality in common: there is no BD-rate")
+    anchor, tested = (curve.integrate(low, high) / (high - low) for curve in curves)
+    return Comparison(100 * (float(np.exp(tested - anchor)) - 1), low, high)
+
+
+def _curve(rate: np.ndarray, quality: np.ndarray) -> PchipInterpolator:
+    """Log rate as a function of quality."""
+    order = np.argsort(quality)
+    rate, quality = np.log(rate[order]), quality[order]
+    steps = np.diff(rate)
+    if rate.size < 2 or (np.diff(quality) <= 0).any():
+        raise UserError("BD-rate needs curves of two or more different qualities")
+    if not ((steps > 0).all() or (steps < 0).all()):
+        raise UserError("quality does not change monotonically with the rate")
+    return PchipInterpolator(quality, rate)

@@ -1,0 +1,72 @@
+"""DISTS: structure and texture of two images in the feature space of VGG16."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from dlf_jax.perceptual.backbone import Backbone
+from dlf_jax.typing import Array, Float
+
+_STABILITY = 1e-6
+
+
+class DISTS(nn.Module):
+    """One minus a weighted mean of similarities of means and of covariances.
+
+    The image itself counts as the first of six feature maps.
+
+    Attributes:
+        channel_divisor: every channel count is divided by this.  Pre-trained weights
+            exist for 1 only.
+
+    Reference: Ding, Ma, Wang, Simoncelli, "Image Quality Assessment: Unifying Structure
+    and Texture Similarity", TPAMI 2020; DLF, architecture spec §16.
+    """
+
+    channel_divisor: int = 1
+
+    def setup(self) -> None:
+        self.backbone = Backbone("vgg", self.channel_divisor, pooling="l2")
+        nn.share_scope(self, self.backbone)
+        channels = (3 + sum(self.backbone.tap_channels),)
+        self.alpha = self.param("alpha", nn.initializers.ones, channels)
+        self.beta = self.param("beta", nn.initializers.ones, channels)
+
+    def __call__(
+        self, image: Float[Array, "B H W 3"], recon: Float[Array, "B H W 3"]
+    ) -> Float[Array, "B"]:
+        """Distance of each pair, 0 for identical images.
+
+        Args:
+            image, recon: in [-1, 1]; sides of at least 16 pixels.
+        """
+        return self.compare(self.features(image), self.features(recon))
+
+    def features(self, image: Float[Array, "B H W 3"]) -> list[Array]:
+        """All that `compare` needs of an image in [-1, 1]: six maps."""
+        return [(image + 1) / 2, *self.backbone(image)]
+
+    def compare(self, wanted: list[Array], found: list[Array]) -> Float[Array, "B"]:
+        """Distance of each pair, from the features of both."""
+        terms = [_similarities(x, y) for x, y in zip(wanted, found, strict=True)]
+        means, covariances = (
+            jnp.concatenate(t, axis=-1) for t in zip(*terms, strict=True)
+        )
+        total = jnp.sum(self.alpha + self.beta)
+        return 1 - (means @ self.alpha + covariances @ self.beta) / total
+
+
+def _similarities(
+    x: Float[Array, "B H W C"], y: Float[Array, "B H W C"]
+) -> tuple[Float[Array, "B C"], Float[Array, "B C"]]:
+    """Texture and structure of each channel, 1 where it is the same."""
+    area = (1, 2)
+    mean_x, mean_y = (jnp.mean(v, area, keepdims=True) for v in (x, y))
+    variances = jnp.mean(jnp.square(x - mean_x), area) + jnp.mean(
+        jnp.square(y - mean_y), area
+    )
+    covariance = jnp.mean((x - mean_x) * (y - mean_y), area)
+    mean_x, mean_y = mean_x[:, 0, 0], mean_y[:, 0, 0]
+    texture = (2 * mean_x * mean_y + _STABILITY) / (
+        jnp.square(mean_x) + jnp.square(mean_y) + _STABILITY
+    )
+    return texture, (2 * covariance + _STABILITY) / (variances + _STABILITY)

