@@ -7,7 +7,6 @@ training run that MODEL was exported from: it has the context model before round
 """
 
 import time
-from pathlib import Path
 
 import click
 import jax.numpy as jnp
@@ -21,7 +20,7 @@ from dlf_jax.coding.coders import CODERS
 from dlf_jax.coding.tables import load_gaussian_tables
 from dlf_jax.data.image_io import read_image
 from dlf_jax.entropy.four_step import FourStepContext
-from dlf_jax.training.checkpointing import load_params
+from dlf_jax.training.checkpointing import absolute, averaged, load_state
 
 GAUSSIANS = load_gaussian_tables().rows
 
@@ -66,11 +65,14 @@ class FloatContext:
 @click.command()
 @click.argument("model_name", metavar="MODEL")
 @click.argument("photos", nargs=-1, required=True)
-@click.option("--workdir", metavar="RUN", type=click.Path(path_type=Path))
-def main(model_name: str, photos: tuple[str, ...], workdir: Path | None) -> None:
+@click.option("--workdir", metavar="RUN")
+def main(model_name: str, photos: tuple[str, ...], workdir: str | None) -> None:
     """Prints a table of bytes and one of seconds, a line for every rate."""
     model = load_model(model_name)
-    floats = load_params(workdir)[0]["context"] if workdir else None
+    floats = None
+    if workdir:
+        state, _ = load_state(absolute(workdir))
+        floats = averaged(state)["context"]
     codec = Codec(model)
     images = [read_image(photo) for photo in photos]
     for shape in {image.shape for image in images}:  # compile

@@ -34,3 +34,13 @@ make_environment() {
     echo "$wanted" > "$stamp"
   fi
 }
+
+# print_command WORD...: the command as a shell would read it back.
+print_command() {
+  local word line=
+  for word in "$@"; do
+    [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word=${word@Q}
+    line+="$word "
+  done
+  echo "${line% }"
+}

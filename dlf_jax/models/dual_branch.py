@@ -9,7 +9,7 @@ from flax import linen as nn
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.interaction import InteractionStage
 from dlf_jax.models.titok import SemanticDecoder, SemanticEncoder
-from dlf_jax.nn.layers import Dense, LayerNorm
+from dlf_jax.nn.layers import Conv, Dense, LayerNorm
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.ops.tiling import from_tiles, pixel_shuffle, to_tiles
 from dlf_jax.typing import Array, Float
@@ -23,7 +23,7 @@ class DualBranchEncoder(nn.Module):
     def setup(self):
         cfg = self.config
         size = (cfg.patch_size, cfg.patch_size)
-        self.patch_embed = nn.Conv(
+        self.patch_embed = Conv(
             cfg.encoder.width,
             size,
             strides=size,
@@ -37,7 +37,7 @@ class DualBranchEncoder(nn.Module):
             for i in cfg.encoder_interactions
         }
         self.detail_out = SwinGroup(2, cfg.window, cfg.head_width)
-        self.downsample = nn.Conv(
+        self.downsample = Conv(
             cfg.detail_width, (2, 2), strides=(2, 2), padding="VALID"
         )
         self.norm_out = LayerNorm()

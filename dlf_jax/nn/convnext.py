@@ -3,12 +3,14 @@
 from flax import linen as nn
 
 from dlf_jax.nn.layers import Dense, DepthwiseConv, LayerNorm, gelu
+from dlf_jax.nn.remat import block
 from dlf_jax.typing import Array, Float
 
 
 class ConvNeXtBlock(nn.Module):
     """Depthwise 5x5, norm, MLP of twice the width; the scale is on the *input*."""
 
+    @block
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         width = x.shape[-1]

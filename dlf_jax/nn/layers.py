@@ -6,10 +6,14 @@ which suits their widths and pre-trained parts: at an eighth of the width, and f
 nothing, their constants leave next to no signal after a few layers.  The last layer of
 every residual branch starts at 0: fresh networks are short chains of linear maps, which
 learn in tens of steps what random branches would bury for thousands.
+
+Linear maps and convolutions compute in the type of their kernel, normalisations in
+float32: whoever hands in kernels in bfloat16 gets a network in mixed precision.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -47,7 +51,7 @@ class Dense(nn.Module):
     def __call__(self, x: Float[Array, "*S C"]) -> Float[Array, "*S D"]:
         *lead, width = x.shape
         kernel = self.param("kernel", self.kernel_init, (width, self.features))
-        rows = x.reshape(-1, width) @ kernel
+        rows = x.reshape(-1, width).astype(kernel.dtype) @ kernel
         if self.use_bias:
             rows += self.param("bias", nn.initializers.zeros, (self.features,))
         return rows.reshape(*lead, self.features)
@@ -58,12 +62,21 @@ def dense(x: Float[Array, "*S C"], features: int, name: str) -> Float[Array, "*S
     return Dense(features, name=name)(x)
 
 
+def _in_type_of_kernel(
+    x: Array, kernel: Array, bias: Array | None, **_: Any
+) -> tuple[Array, Array, Array | None]:
+    return x.astype(kernel.dtype), kernel, bias
+
+
+Conv = functools.partial(nn.Conv, promote_dtype=_in_type_of_kernel)
+
+
 def conv(
     x: Float[Array, "B H W C"], features: int, name: str, size: int = 3, **kwargs
 ) -> Float[Array, "B H2 W2 D"]:
     """A square convolution with bias; zero padding ``size // 2`` unless given."""
     kwargs = {"padding": size // 2, **kwargs}
-    return nn.Conv(features, (size, size), name=name, **kwargs)(x)
+    return Conv(features, (size, size), name=name, **kwargs)(x)
 
 
 class DepthwiseConv(nn.Module):
@@ -85,7 +98,9 @@ class DepthwiseConv(nn.Module):
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         out = self.param("bias", nn.initializers.zeros, (channels,))
         margin = self.size // 2
-        x = jnp.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+        x = jnp.pad(
+            x.astype(kernel.dtype), ((0, 0), (margin, margin), (margin, margin), (0, 0))
+        )
         for row, col in np.ndindex(self.size, self.size):
             shifted = x[:, row : row + height, col : col + width]
             out = out + shifted * kernel[row, col, 0]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dlf_jax.nn.layers import cell_or_group_norm, conv, dense
+from dlf_jax.nn.remat import block
 from dlf_jax.typing import Array, Float
 
 
@@ -14,6 +15,7 @@ class ResBlock(nn.Module):
     features: int
     norm_groups: int
 
+    @block
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
         h = nn.silu(cell_or_group_norm(self.norm_groups, "norm_0")(x))
@@ -34,14 +36,16 @@ class SpatialAttention(nn.Module):
 
     norm_groups: int
 
+    @block
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         batch, height, width, channels = x.shape
         h = cell_or_group_norm(self.norm_groups, "norm")(x)
         h = h.reshape(batch, height * width, channels)
         q, k, v = (dense(h, channels, name) for name in ("query", "key", "value"))
-        scores = jnp.einsum("bqc,bkc->bqk", q, k) * channels**-0.5
-        h = jnp.einsum("bqk,bkc->bqc", nn.softmax(scores), v)
+        scores = jnp.einsum("bqc,bkc->bqk", q, k, preferred_element_type=jnp.float32)
+        weights = nn.softmax(scores * channels**-0.5).astype(v.dtype)
+        h = jnp.einsum("bqk,bkc->bqc", weights, v)
         return x + dense(h, channels, "out").reshape(x.shape)
 
 

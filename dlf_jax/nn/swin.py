@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dlf_jax.nn.layers import Dense, LayerNorm
+from dlf_jax.nn.remat import block
 from dlf_jax.nn.transformer import Mlp
 from dlf_jax.ops.attention import multi_head_attention
 from dlf_jax.ops.windows import (
@@ -83,6 +84,7 @@ class SwinBlock(nn.Module):
     shifted: bool
     relative: bool
 
+    @block
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         attention = WindowAttention(

@@ -3,6 +3,7 @@
 from flax import linen as nn
 
 from dlf_jax.nn.layers import Dense, LayerNorm, gelu
+from dlf_jax.nn.remat import block
 from dlf_jax.ops.attention import multi_head_attention
 from dlf_jax.typing import Array, Float
 
@@ -22,6 +23,7 @@ class TransformerBlock(nn.Module):
 
     num_heads: int
 
+    @block
     @nn.compact
     def __call__(self, x: Float[Array, "*S L D"]) -> Float[Array, "*S L D"]:
         width = x.shape[-1]

@@ -2,28 +2,43 @@
 
 import json
 import warnings
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
+from orbax.checkpoint.checkpoint_managers import (
+    AnyPreservationPolicy,
+    BestN,
+    LatestN,
+)
 
 from dlf_jax.errors import UserError
 from dlf_jax.training.state import TrainState
 
 _CONFIG = "config.json"
+# Orbax's name for what a checkpoint holds when it holds one thing.
+_STATE = "default"
+
+
+def _loss(metrics: dict[str, float]) -> float:
+    return metrics["loss"]
 
 
 class Checkpoints:
-    """The checkpoints of one working directory."""
+    """The checkpoints of one working directory: the last one, and the best.
 
-    def __init__(self, workdir: Path, *, keep: int = 2):
-        """Opens, or creates, the checkpoints of `workdir`; the `keep` newest stay."""
-        self._manager = ocp.CheckpointManager(
-            (workdir / "checkpoints").absolute(),
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep, enable_async_checkpointing=False
+    They are written in the background and appear whole or not at all.  With several
+    processes, all of them call all methods.
+    """
+
+    def __init__(self, workdir: epath.Path):
+        """Opens, or creates, the checkpoints of `workdir`, absolute or a URL."""
+        self._manager = _open(
+            workdir,
+            preservation_policy=AnyPreservationPolicy(
+                [LatestN(1), BestN(get_metric_fn=_loss, reverse=True, n=1)]
             ),
         )
 
@@ -31,48 +46,90 @@ class Checkpoints:
         """Step of the newest checkpoint."""
         return self._manager.latest_step()
 
-    def save(self, step: int, state: TrainState) -> None:
-        """Writes a checkpoint; a step already saved is left alone."""
-        if step != self.latest():
-            self._manager.save(step, args=ocp.args.StandardSave(state))
+    def save(
+        self,
+        step: int,
+        state: TrainState,
+        *,
+        config: dict[str, Any],
+        data: dict[str, Any],
+        loss: float | None = None,
+    ) -> None:
+        """Starts to write a checkpoint; a step already saved is left alone.
+
+        Args:
+          step: number of the checkpoint.
+          state: may be donated once this returns.
+          config: settings of the run.
+          data: state of the iterator over batches, the same on every process.
+          loss: of the validation, which decides on the best checkpoint; None where
+            there is none.
+        """
+        if step == self.latest():
+            return
+        items = ocp.args.Composite(
+            **{_STATE: ocp.args.StandardSave(state)},
+            config=ocp.args.JsonSave(config),
+            data=ocp.args.JsonSave(data),
+        )
+        metrics = None if loss is None else {"loss": loss}
+        self._manager.save(step, args=items, metrics=metrics)
 
     def restore(
-        self, shapes: TrainState, sharding: jax.sharding.Sharding
-    ) -> TrainState:
+        self, shapes: TrainState, placements: TrainState
+    ) -> tuple[TrainState, dict[str, Any]]:
         """Newest checkpoint.
 
         Args:
           shapes: the state's structure, shapes and types.
-          sharding: where every array is put.
+          placements: the sharding of every array, whatever it was when it was saved.
+
+        Returns:
+          The state, and that of the iterator over batches.
 
         Raises:
           UserError: it was made with other settings.
         """
         shapes = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), shapes
+            lambda x, sharding: jax.ShapeDtypeStruct(
+                x.shape, x.dtype, sharding=sharding
+            ),
+            shapes,
+            placements,
+        )
+        items = ocp.args.Composite(
+            **{_STATE: ocp.args.StandardRestore(shapes)}, data=ocp.args.JsonRestore()
         )
         try:
-            return self._manager.restore(
-                self.latest(), args=ocp.args.StandardRestore(shapes)
-            )
+            found = self._manager.restore(self.latest(), args=items)
         except (ValueError, KeyError) as error:
             raise UserError(
                 "the checkpoint does not fit this configuration: use the settings it "
                 f"was made with, or another --workdir ({error})".splitlines()[0]
             ) from error
+        return found[_STATE], found["data"]
 
     def close(self) -> None:
-        """Releases what orbax holds."""
+        """Waits for what is being written, and releases what orbax holds."""
+        self._manager.wait_until_finished()
         self._manager.close()
 
 
-def write_config(workdir: Path, config: dict[str, Any]) -> None:
+def _open(workdir: epath.Path, **options: Any) -> ocp.CheckpointManager:
+    return ocp.CheckpointManager(
+        workdir / "checkpoints",
+        item_names=(_STATE, "config", "data"),
+        options=ocp.CheckpointManagerOptions(best_fn=_loss, best_mode="min", **options),
+    )
+
+
+def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
     """Keeps the settings of a run beside its checkpoints."""
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / _CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 
-def read_config(workdir: Path) -> dict[str, Any]:
+def read_config(workdir: epath.Path) -> dict[str, Any]:
     """Settings of the run in `workdir`.
 
     Raises:
@@ -84,27 +141,40 @@ def read_config(workdir: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def load_params(workdir: Path) -> tuple[Any, int]:
-    """Parameters of the newest checkpoint of a run, on the host.
+def load_state(
+    workdir: epath.Path, *, best: bool = False
+) -> tuple[dict[str, Any], int]:
+    """A checkpoint of a run, on the host.
 
     Args:
-      workdir: of a finished or interrupted run.
+      workdir: of a finished or interrupted run, absolute or a URL.
+      best: the one with the lowest validation loss, not the newest.
 
     Returns:
-      The moving average of the parameters if the run kept one, else the parameters;
-      and the step.
+      Fields of `TrainState` as nested dictionaries and lists, and the step.
 
     Raises:
       UserError: there is no checkpoint.
     """
     read_config(workdir)
-    manager = ocp.CheckpointManager((workdir / "checkpoints").absolute())
-    step = manager.latest_step()
+    manager = _open(workdir)
+    step = (best and manager.best_step()) or manager.latest_step()
     if step is None:
         raise UserError(f"{workdir} has no checkpoint yet")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # placement is given up on purpose
-        state = manager.restore(step, args=ocp.args.StandardRestore())
+        items = ocp.args.Composite(**{_STATE: ocp.args.StandardRestore()})
+        state = manager.restore(step, args=items)[_STATE]
     manager.close()
-    params = state["params"] if state["ema"] is None else state["ema"]
-    return jax.tree.map(np.asarray, params), step
+    return jax.tree.map(np.asarray, state), step
+
+
+def averaged(state: dict[str, Any]) -> Any:
+    """The moving average of the parameters if there is one, else the parameters."""
+    return state["params"] if state["ema"] is None else state["ema"]
+
+
+def absolute(workdir: str) -> epath.Path:
+    """A working directory as orbax wants it; URLs such as gs://... stay as they are."""
+    path = epath.Path(workdir)
+    return path if "://" in workdir else path.absolute()

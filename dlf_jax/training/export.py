@@ -2,64 +2,131 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
+import ml_collections
 import numpy as np
+from etils import epath
 
 from dlf_jax.checkpoints.store import save_model
+from dlf_jax.coding.token_tables import fit_frequencies
+from dlf_jax.data.crops import CropConfig
+from dlf_jax.data.photos import Photos, split_holdout
+from dlf_jax.data.pipeline import train_batches
+from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training.checkpointing import load_params, read_config
+from dlf_jax.training.checkpointing import (
+    absolute,
+    averaged,
+    load_state,
+    read_config,
+)
+from dlf_jax.training.settings import restored
+from dlf_jax.training.stages import STAGES
+from dlf_jax.training.token_statistics import count_tokens
 
-_JOINT_STAGES = ("align", "pixel")
+# The others make no whole codec.
+_JOINT_OBJECTIVES = ("align", "reconstruct")
 
 
-def export(workdir: Path, directory: Path, *, dtype: str = "int8") -> int:
-    """Writes the newest checkpoint of a joint stage as a model directory.
+# Crops that tokens are counted on in one call of the network.
+_BATCH = 16
+
+
+def export(
+    workdir: epath.Path,
+    directory: Path,
+    *,
+    dtype: str = "int8",
+    best: bool = False,
+    token_crops: int = 0,
+) -> int:
+    """Writes a checkpoint of a joint stage as a model directory.
 
     Args:
-      workdir: of a training run.
+      workdir: of a training run, absolute or a URL.
       directory: receives the model; only what inference needs goes in, taken from the
         moving average of the weights if there is one.
       dtype: of the stored weights, see `dlf_jax.checkpoints.store.as_stored`.
+      best: the checkpoint with the lowest validation loss, not the newest.
+      token_crops: crops of the run's training photos on which tokens are counted, so
+        that frequent ones are coded with fewer bits; with 0 all get the same.
 
     Returns:
       Step of the checkpoint.
 
     Raises:
-      UserError: `workdir` is no run of a joint stage, or has no checkpoint.
+      UserError: `workdir` is no run of a joint stage, or has no checkpoint; or its
+        photos are not where they were.
     """
-    config = read_config(workdir)
-    if config["stage"] not in _JOINT_STAGES:
+    config = restored(read_config(workdir))
+    if STAGES[config["stage"]].objective not in _JOINT_OBJECTIVES:
         raise UserError(
-            f"{workdir} holds stage {config['stage']!r}; only "
-            f"{' and '.join(_JOINT_STAGES)} make a whole codec"
+            f"{workdir} holds stage {config['stage']!r}, which makes no whole codec"
         )
-    params, step = load_params(workdir)
+    state, step = load_state(workdir, best=best)
     keys = ("stage", "batch_size", "crop", "loss", "lmbda", "optimizer", "seed")
+    settings = config.to_dict()
+    params = averaged(state)
     save_model(
         directory,
-        name=config["model"],
-        config=VARIANTS[config["model"]],
+        name=config.model,
+        config=VARIANTS[config.model],
         params=params,
         dtype=np.dtype(dtype),
-        metadata={"step": step, "training": {key: config[key] for key in keys}},
+        token_frequencies=_token_frequencies(params, config, token_crops),
+        metadata={"step": step, "training": {key: settings[key] for key in keys}},
     )
     return step
 
 
+def _token_frequencies(
+    params: Any, config: ml_collections.ConfigDict, num_crops: int
+) -> np.ndarray | None:
+    """Of the tokens at every position, by the photos and crops of the run."""
+    if not num_crops:
+        return None
+    source = open_source(config.data)
+    kept, _ = split_holdout(source)
+    photos = Photos(source, kept, max_undecodable=config.max_undecodable)
+    crops = CropConfig(**config.crop)
+    batches = train_batches(photos, crops, batch_size=_BATCH, seed=config.seed)
+    num_batches = -(-num_crops // _BATCH)
+    model = VARIANTS[config.model]
+    return fit_frequencies(count_tokens(params, model, batches, num_batches))
+
+
 @click.command()
-@click.argument("workdir", type=click.Path(path_type=Path))
+@click.argument("workdir")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--dtype",
     default="int8",
     help="Type of the stored weights; int8 is that of large kernels alone.",
 )
-def main(workdir: Path, directory: Path, dtype: str) -> None:
+@click.option(
+    "--token-crops",
+    type=click.IntRange(0),
+    default=4096,
+    show_default=True,
+    help="Crops of training photos on which tokens are counted, for shorter files; "
+    "0 leaves them at fixed length.",
+)
+@click.option("--best", is_flag=True, help="Not the newest, but of lowest loss.")
+def main(
+    workdir: str, directory: Path, dtype: str, token_crops: int, best: bool
+) -> None:
     """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
     try:
-        step = export(workdir, directory, dtype=dtype)
+        step = export(
+            absolute(workdir),
+            directory,
+            dtype=dtype,
+            best=best,
+            token_crops=token_crops,
+        )
     except UserError as error:
         print(f"dlf: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,258 +1,236 @@
 """The training loop: the one place with side effects."""
 
-import json
-import math
-import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from etils import epath
+from jax.sharding import Mesh
 
 from dlf_jax.checkpoints.store import (
     bundled_models,
     is_directory_of_weights,
     load_donor,
 )
-from dlf_jax.data.pipeline import (
-    CropConfig,
-    PhotoSource,
-    center_crop,
-    find_photos,
-    is_holdout,
-    train_batches,
-)
-from dlf_jax.errors import UserError
-from dlf_jax.models.variants import VARIANTS
+from dlf_jax.data.crops import CropConfig, center_crop
+from dlf_jax.data.photos import Photos, split_holdout
+from dlf_jax.data.pipeline import train_batches
+from dlf_jax.data.sources import open_source
 from dlf_jax.perceptual.weights import load_lpips_params
 from dlf_jax.training import checkpointing
-from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
-from dlf_jax.training.stages import STAGES, graft, trained_codebooks
-from dlf_jax.training.state import TrainState, create_state
-from dlf_jax.training.steps import make_eval_step, make_train_step, mean_metrics
-from dlf_jax.training.tasks import TASKS, LossConfig, Task
+from dlf_jax.training.distributed import Stop, agreed
+from dlf_jax.training.divergence import check_finite
+from dlf_jax.training.monitor import Monitor
+from dlf_jax.training.plan import (
+    Plan,
+    compiler_options,
+    init_arguments,
+    make_plan,
+)
+from dlf_jax.training.profiling import profile_steps
+from dlf_jax.training.settings import check_unchanged
+from dlf_jax.training.sharding import (
+    MeshConfig,
+    batch_sharding,
+    make_mesh,
+    replicated,
+)
+from dlf_jax.training.stages import STAGES, graft, graft_moments
+from dlf_jax.training.state import TrainState
+from dlf_jax.training.steps import mean_metrics
+from dlf_jax.training.utilization import step_flops, utilization
+from dlf_jax.training.validation import Findings, make_validate
 
 
-class Stop:
-    """Turns the first SIGINT or SIGTERM into a request; the second one acts."""
-
-    def __init__(self):
-        self.requested = False
-        self._previous = {}
-
-    def __enter__(self) -> "Stop":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._handle)
-        return self
-
-    def _handle(self, number: int, frame: Any) -> None:
-        self.requested = True
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def __exit__(self, *exc_info: Any) -> None:
-        self._restore()
-
-
-def train(config: ml_collections.ConfigDict, workdir: Path) -> TrainState:
+def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     """Runs one stage, from wherever `workdir` says it stands.
 
     Args:
       config: see ``configs/dlf.py``.
-      workdir: receives ``config.json``, ``metrics.jsonl`` and ``checkpoints/``.
+      workdir: absolute or a URL; receives ``config.json``, ``checkpoints/`` and the
+        reports of `dlf_jax.training.monitor`.
 
     Returns:
       The last state.
 
     Raises:
       UserError: unusable photos, checkpoints or settings.
-      FloatingPointError: the loss is no longer finite; the last checkpoint is good.
+      FloatingPointError: something is no longer finite; the last checkpoint is good.
     """
-    # ---- Model, loss, optimiser -----------------------------------------------------
-    stage = STAGES[config.stage]
-    model_config = VARIANTS[config.model]
-    task = TASKS[stage.objective](model_config, LossConfig(**config.loss))
-    if len(config.lmbda) != model_config.num_rates:
-        raise UserError(f"lmbda must have {model_config.num_rates} values")
-    sharded, replicated = _shardings()
-    if config.batch_size % sharded.num_devices:
-        raise UserError(f"batch_size must be a multiple of {sharded.num_devices}")
+    # ---- Model, loss, optimiser, placement -------------------------------------------
+    mesh = make_mesh(MeshConfig(**config.mesh))
+    plan = make_plan(config, mesh)
 
     # ---- Where to start: resume this run, else earlier stages, else scratch ----------
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints = checkpointing.Checkpoints(workdir)
-    resuming = checkpoints.latest() is not None
-    params = _init_params(
-        task, model_config.tile_size, config.seed, replicated, shapes_only=resuming
-    )
-    if not resuming:
-        for source in filter(None, config.init_from.split(",")):
-            donor, origin = _donor(source)
-            params, report = graft(params, donor)
-            _say(f"{source} ({origin}): {report}")
-        params = jax.device_put(params, replicated)
-    rules = stage.rules_for(
-        tune_semantic=config.tune_semantic, adversarial="discriminator" in params
-    )
-    tx = make_optimizer(
-        OptimizerConfig(**config.optimizer), config.steps, params, rules
-    )
-    create = partial(
-        create_state,
-        tx=tx,
-        codebooks=trained_codebooks(params, stage, rules),
-        use_ema=config.ema_decay > 0,
-    )
-    if resuming:
-        state = checkpoints.restore(jax.eval_shape(create, params), replicated)
-        _say(f"resuming at step {int(state.step)}")
+    resumed_data = None
+    if checkpoints.latest() is None:
+        state = _first_state(plan, config)
     else:
-        state = jax.device_put(create(params), replicated)
-    checkpointing.write_config(workdir, config.to_dict())
+        check_unchanged(checkpointing.read_config(workdir), config.to_dict())
+        state, resumed_data = checkpoints.restore(plan.shapes, plan.placements)
+        _say(f"resuming at step {int(state.step)}")
+    if jax.process_index() == 0:
+        checkpointing.write_config(workdir, config.to_dict())
 
     # ---- Data ------------------------------------------------------------------------
-    photos = find_photos([f for f in config.data.split(",") if f])
-    source = PhotoSource(
-        [p for p in photos if not is_holdout(p)],
-        cache=config.cache_photos,
+    source = open_source(config.data)
+    kept, held_out = split_holdout(source)
+    load = partial(
+        Photos,
+        source,
+        max_undecodable=config.max_undecodable,
         num_threads=config.num_threads,
     )
-    if source.skipped:
-        _say(f"{len(source.skipped)} photos cannot be decoded")
-    validation = _validation_batch(photos, config)
+    photos = load(kept, cache=config.cache_photos)
+    validate = _make_validate(plan, mesh, load(held_out), config)
     first_step = int(state.step)
     batches = train_batches(
-        source,
+        photos,
         CropConfig(**config.crop),
-        batch_size=config.batch_size,
+        batch_size=config.batch_size // jax.process_count(),
         seed=config.seed,
-        first_batch=first_step,
+        process_index=jax.process_index(),
+        num_processes=jax.process_count(),
         num_threads=config.num_threads,
     )
+    if resumed_data is not None:
+        batches.set_state(resumed_data)
 
     # ---- Loop ------------------------------------------------------------------------
-    constants = jax.device_put(_constants(task, config), replicated)
-    train_step = jax.jit(
-        make_train_step(
-            task,
-            tx,
-            seed=config.seed,
-            ema_decay=config.ema_decay,
-            revive_every=config.revive_every,
-            lmbda_warmup=config.lmbda_warmup,
-        ),
-        donate_argnums=0,
-        in_shardings=(replicated, replicated, sharded),
-        out_shardings=replicated,
-    )
-    eval_step = jax.jit(make_eval_step(task))
-    pending, saved_at, logged_at = [], time.monotonic(), time.monotonic()
-    with Stop() as stop, (workdir / "metrics.jsonl").open("a") as log:
+    everywhere, sharded = replicated(mesh), batch_sharding(mesh)
+    lpips = {net: load_lpips_params(net) for net in plan.task.lpips}
+    rungs, train_step, flops = jax.device_get(state.rungs), None, None
+    lmbda = plan.rate.lmbda(rungs)
+    constants = jax.device_put({"lpips": lpips, "lmbda": lmbda}, everywhere)
+    pending, saved_at = [], time.monotonic()
+    with (
+        Stop() as stop,
+        Monitor(
+            workdir,
+            first_step=first_step,
+            num_steps=config.steps,
+            batch_size=config.batch_size,
+            main_process=jax.process_index() == 0,
+        ) as monitor,
+        profile_steps(workdir / "profile", *config.profile) as after_step,
+    ):
         for step in range(first_step + 1, config.steps + 1):
-            batch = jax.device_put(next(batches), sharded)
+            batch = jax.make_array_from_process_local_data(sharded, next(batches))
+            if train_step is None:
+                train_step = plan.train_step.lower(state, constants, batch).compile()
+                flops = step_flops(train_step, config.accumulate)
+                monitor.restart_clock(step - 1)
             state, metrics = train_step(state, constants, batch)
+            after_step(step, metrics)
             pending.append(metrics)
             # Read once: a signal that comes later is for the next step, which saves.
-            stopping = stop.requested
+            stopping = stop.requested(step)
             last = step == config.steps or stopping
-            if step % config.log_every == 0 or last:
-                means = mean_metrics(pending)
-                seconds = time.monotonic() - logged_at
-                rate = len(pending) * config.batch_size / seconds
-                _log(log, step, means, images_per_s=rate)
-                if not math.isfinite(means["loss"]):
-                    raise FloatingPointError(f"loss is {means['loss']} at step {step}")
-                pending, logged_at = [], time.monotonic()
-            if last or time.monotonic() - saved_at > 60 * config.save_minutes:
-                if pending and not math.isfinite(mean_metrics(pending)["loss"]):
-                    raise FloatingPointError(f"loss is not finite at step {step}")
-                checkpoints.save(step, state)
-                if validation is not None:
-                    params = state.params if state.ema is None else state.ema
-                    found = mean_metrics([eval_step(params, constants, validation)])
-                    _log(log, step, found, prefix="val/")
+            validating = step % config.validation.every == 0 or step == config.steps
+            if step % config.log_every and not (last or validating):
+                continue
+            means = mean_metrics(pending)
+            means |= {f"lmbda/{r}": float(value) for r, value in enumerate(lmbda)}
+            seconds = monitor.seconds_per_step(step)
+            means |= utilization(flops, seconds, mesh.devices.flat[0].device_kind)
+            if photos.num_undecodable:
+                means["undecodable"] = photos.num_undecodable
+            monitor.train(step, means)
+            check_finite(means, pending, step)
+            pending = []
+            found = Findings()
+            if validating:
+                params = state.params if state.ema is None else state.ema
+                found = validate(params, constants)
+                monitor.validation(step, found.metrics, found.pictures)
+                if found.bpp:
+                    rungs = plan.rate.adapt(rungs, found.bpp)
+                    lmbda = plan.rate.lmbda(rungs)
+                    state = state.replace(rungs=jax.device_put(rungs, everywhere))
+                    constants["lmbda"] = jax.device_put(lmbda, everywhere)
+            due = time.monotonic() - saved_at > 60 * config.save_minutes
+            if last or validating or agreed(due):
+                checkpoints.save(
+                    step,
+                    state,
+                    config=config.to_dict(),
+                    data=batches.get_state(),
+                    loss=found.metrics.get("loss"),
+                )
                 saved_at = time.monotonic()
+                monitor.restart_clock(step)
             if stopping:
-                _say(f"stopped at step {step}; the same command goes on from here")
+                monitor.say(
+                    f"stopped at step {step}; the same command goes on from here"
+                )
                 break
-    checkpoints.close()
+        checkpoints.close()
     return state
 
 
-def _init_params(
-    task: Task, size: int, seed: int, sharding: NamedSharding, *, shapes_only: bool
-) -> Any:
-    """Fresh parameters, or their shapes alone; `size` is the side of a valid image."""
-    args = jax.random.key(seed), jnp.zeros((1, size, size, 3))
-    if shapes_only:
-        return jax.eval_shape(task.init, *args)
+def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
+    """State before the first update, with what earlier stages made of it."""
     # Runs once, and optimising hundreds of small random generators takes minutes.
     options = {"xla_backend_optimization_level": 0}
-    init = jax.jit(task.init, out_shardings=sharding, compiler_options=options)
-    return init(*args)
+    init = jax.jit(
+        plan.task.init, out_shardings=plan.placements.params, compiler_options=options
+    )
+    params, moments = init(*init_arguments(config, plan.model)), None
+    for source in filter(None, config.init_from.split(",")):
+        donor, moments, origin = _donor(source)
+        params, report = graft(params, donor)
+        _say(f"{source} ({origin}): {report}")
+    params = jax.device_put(params, plan.placements.params)
+    create = jax.jit(
+        plan.create,
+        donate_argnums=0,
+        out_shardings=plan.placements,
+        compiler_options=options,
+    )
+    state = create(params)
+    if config.optimizer_from_donor and moments is not None:
+        opt_state, report = graft_moments(state.opt_state, moments)
+        _say(f"moments: {report}")
+        opt_state = jax.device_put(opt_state, plan.placements.opt_state)
+        state = state.replace(opt_state=opt_state)
+    return state
 
 
-def _donor(source: str) -> tuple[Any, str]:
-    """Parameters of an earlier stage, or of a model or parts by name or directory."""
+def _donor(source: str) -> tuple[Any, Any, str]:
+    """Parameters, moments and name of an earlier stage; a model has no moments."""
     if source in bundled_models() or is_directory_of_weights(Path(source)):
         name, params = load_donor(source)
-        return params, name
-    params, step = checkpointing.load_params(Path(source))
-    return params, f"step {step}"
+        return params, None, name
+    state, step = checkpointing.load_state(checkpointing.absolute(source))
+    return checkpointing.averaged(state), state["opt_state"], f"step {step}"
 
 
-def _shardings() -> tuple[NamedSharding, NamedSharding]:
-    """Shardings over all devices: of the batch axis, and of what every device holds."""
-    mesh = Mesh(np.asarray(jax.devices()), ("data",))
-    return (
-        NamedSharding(mesh, PartitionSpec("data")),
-        NamedSharding(mesh, PartitionSpec()),
+def _make_validate(
+    plan: Plan, mesh: Mesh, photos: Photos, config: ml_collections.ConfigDict
+) -> Callable[[Any, Any], Findings]:
+    """Validation on centre crops of some of `photos`."""
+    size = config.validation.size
+    count = min(len(photos), config.validation.photos)
+    crops = [center_crop(photos[i], size) for i in range(count)]
+    return make_validate(
+        STAGES[config.stage].objective,
+        plan.model,
+        np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8),
+        plan.eval_step,
+        batch_size=config.batch_size,
+        sharded=batch_sharding(mesh),
+        replicated=replicated(mesh),
+        compiler_options=compiler_options(config),
     )
 
 
-def _constants(task: Task, config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Rate weights, and the frozen networks that the loss needs."""
-    return {
-        "lmbda": jnp.asarray(config.lmbda, jnp.float32),
-        "lpips": {net: load_lpips_params(net) for net in task.lpips},
-    }
-
-
-def _validation_batch(
-    photos: list[Path], config: ml_collections.ConfigDict
-) -> np.ndarray | None:
-    """Centre crops of the photos left out of training."""
-    source = PhotoSource([p for p in photos if is_holdout(p)], cache=True)
-    size = config.crop.size
-    crops = [center_crop(source[i], size) for i in range(len(source))]
-    return np.stack(crops[: config.validation_photos]) if crops else None
-
-
 def _say(message: str) -> None:
-    print(message, flush=True)
-
-
-def _log(
-    log: Any,
-    step: int,
-    metrics: dict[str, float],
-    *,
-    prefix: str = "",
-    images_per_s: float | None = None,
-) -> None:
-    """One line for people, one JSON line for programs."""
-    named = {f"{prefix}{name}": value for name, value in metrics.items()}
-    if images_per_s is not None:
-        named["images/s"] = images_per_s
-    parts = " ".join(f"{name} {value:.4g}" for name, value in named.items())
-    _say(f"step {step:>7} {parts}")
-    log.write(json.dumps({"step": step, "time": round(time.time(), 1), **named}) + "\n")
-    log.flush()
+    if jax.process_index() == 0:
+        print(message, flush=True)

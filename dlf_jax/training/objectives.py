@@ -85,57 +85,49 @@ def adaptive_weight(
     return jax.lax.stop_gradient(jnp.clip(ratio, 0.0, 1e4))
 
 
-def random_crops(
-    key: Array,
+def crop_pairs(
+    corners: Int[Array, "B 2"],
     image: Float[Array, "B H W 3"],
     recon: Float[Array, "B H W 3"],
     size: int,
 ) -> tuple[Float[Array, "B S S 3"], Float[Array, "B S S 3"]]:
-    """The same random square of an image and its reconstruction.
+    """The same square of an image and its reconstruction.
 
     A deep feature network on a random part of a crop has the same expected loss at a
     fraction of the cost.
 
     Args:
-      key: PRNG key.
+      corners: upper left corners, see `dlf_jax.training.draws`.
       image, recon: equal shapes, sides of at least `size`.
       size: side of the square; returns the inputs when it covers them.
     """
     if size >= max(image.shape[1:3]):
         return image, recon
-    corners = _corners(key, image, size)
     return _squares(image, corners, size), _squares(recon, corners, size)
 
 
-def random_cells(
-    key: Array,
+def crop_cells(
+    corners: Int[Array, "B 2"],
     latent: Float[Array, "B h w E"],
     image: Float[Array, "B H W 3"],
     size: int,
 ) -> tuple[Float[Array, "B s s E"], Float[Array, "B S S 3"]]:
-    """A random square of a latent, and the part of the image that it stands for.
+    """A square of a latent, and the part of the image that it stands for.
 
     Decoding a part of the latent costs a fraction, and differs from decoding it all
     only in what the decoder sees beyond the borders.
 
     Args:
-      key: PRNG key.
+      corners: upper left corners in cells, see `dlf_jax.training.draws`.
       latent: latent on the cell grid.
       image: sides are a common multiple of those of `latent`.
       size: side of the square in cells.
     """
     stride = image.shape[1] // latent.shape[1]
-    corners = _corners(key, latent, size)
     return (
         _squares(latent, corners, size),
         _squares(image, stride * corners, stride * size),
     )
-
-
-def _corners(key: Array, x: Float[Array, "B H W C"], size: int) -> Int[Array, "B 2"]:
-    """Upper left corner of a random square in every map, uniform over those inside."""
-    room = jnp.array(x.shape[1:3]) - size
-    return jax.random.randint(key, (x.shape[0], 2), 0, room + 1)
 
 
 def _squares(

@@ -1,11 +1,20 @@
-"""Adam with warm-up, cosine decay, clipping and frozen groups."""
+"""Adam in groups, with a schedule, and a limit on gradients as an option."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
+import jax
 import optax
 
-from dlf_jax.training.stages import ADVERSARY, FROZEN, TRAINED, Rules, match_rules
+from dlf_jax.training.stages import (
+    ADVERSARY,
+    TRAINED,
+    Rules,
+    match_rules,
+    path_names,
+    select,
+    trained_paths,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,9 +24,11 @@ class OptimizerConfig:
     Attributes:
       learning_rate: peak.
       warmup_steps: steps from 0 to the peak.
-      final_factor: learning rate of the last step relative to the peak.
-      clip_norm: limit on the norm of the gradient of all trained parameters.
+      final_factor: learning rate of the last step over the peak, with "cosine".
+      clip_norm: limit on the norm of the gradient of all trained ones; 0 for none.
       b1, b2: decay of Adam's moments.
+      schedule: what follows the warm-up: "cosine", a half one down to the last step, or
+        "constant", as released.
     """
 
     learning_rate: float
@@ -26,11 +37,17 @@ class OptimizerConfig:
     clip_norm: float
     b1: float
     b2: float
+    schedule: Literal["cosine", "constant"] = "cosine"
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
-    """Linear warm-up, then half a cosine to ``final_factor * learning_rate``."""
+    """Learning rate of every step of a stage."""
     warmup = min(config.warmup_steps, max(num_steps - 1, 0))
+    if config.schedule == "constant":
+        # Not from 0: without warm-up, the first step already counts.
+        return optax.linear_schedule(
+            0.0 if warmup else config.learning_rate, config.learning_rate, warmup
+        )
     return optax.warmup_cosine_decay_schedule(
         init_value=0.0 if warmup else config.learning_rate,
         peak_value=config.learning_rate,
@@ -43,23 +60,31 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
 def make_optimizer(
     config: OptimizerConfig, num_steps: int, params: Any, rules: Rules
 ) -> optax.GradientTransformation:
-    """Optimiser of the parameters that `rules` train.
+    """Optimiser of the parameters that `rules` train; it is given these alone.
 
-    Frozen parameters get zero updates, no optimiser state, and no part in the norm
-    that is clipped.  The discriminator's gradient is clipped by itself.
+    Every group has moments and a step count of its own.  The norm that is clipped is
+    that of all groups but the discriminator, whose gradient is clipped by itself.
 
     Args:
       config: settings.
       num_steps: length of the stage.
-      params: parameters, or their shapes.
+      params: all parameters of the stage, or their shapes.
       rules: see `dlf_jax.training.stages`.
 
     Raises:
       ValueError: `rules` do not fit `params`.
     """
-    adam = optax.chain(
-        optax.clip_by_global_norm(config.clip_norm),
-        optax.adam(make_schedule(config, num_steps), b1=config.b1, b2=config.b2),
-    )
-    groups = {TRAINED: adam, ADVERSARY: adam, FROZEN: optax.set_to_zero()}
-    return optax.multi_transform(groups, match_rules(params, rules))
+    labels = match_rules(params, rules)
+    groups = select(labels, trained_paths(params, rules))
+    names = sorted(set(path_names(groups).values()))
+    adam = optax.scale_by_adam(b1=config.b1, b2=config.b2)
+    chain = [
+        optax.multi_transform(dict.fromkeys(names, adam), groups),
+        optax.scale_by_learning_rate(make_schedule(config, num_steps)),
+    ]
+    if config.clip_norm:
+        clip = optax.clip_by_global_norm(config.clip_norm)
+        players = jax.tree.map(lambda g: g if g == ADVERSARY else TRAINED, groups)
+        both = {TRAINED: clip, ADVERSARY: clip}
+        chain.insert(0, optax.multi_transform(both, players))
+    return optax.chain(*chain)

@@ -8,7 +8,7 @@ and shape alone.
 import collections
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax
@@ -22,6 +22,7 @@ Rules = tuple[tuple[str, str], ...]
 
 FROZEN = "frozen"
 TRAINED = "trained"
+DECODER = "decoder"  # trained as well, from the image stages on
 ADVERSARY = "adversary"  # trained as well, against the others
 
 
@@ -68,6 +69,11 @@ _WHOLE_CODEC: Rules = (
     (".*_mask", FROZEN),
     (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
 )
+# Everything, as in the last released pass.
+_TUNED_CODEC: Rules = (
+    ("fusion/.*_mask", FROZEN),
+    (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
+)
 _ADVERSARY: Rules = (
     ("discriminator/batch_stats/.*", FROZEN),
     ("discriminator/params/.*", ADVERSARY),
@@ -75,28 +81,41 @@ _ADVERSARY: Rules = (
 _VQGAN_FROZEN: Rules = (("vqgan/.*", FROZEN),)
 _VQGAN_DECODER_TRAINED: Rules = (
     ("vqgan/(encoder|quant_conv)/.*", FROZEN),
-    ("vqgan/(quantizer|post_quant_conv|decoder)/.*", TRAINED),
+    ("vqgan/(quantizer|post_quant_conv|decoder)/.*", DECODER),
 )
 _CODEBOOK_TRAINED: Rules = (("vqgan/quantizer/.*", TRAINED), *_VQGAN_FROZEN)
 _VQGAN_ALONE: Rules = (("vqgan/.*", TRAINED),)
 _TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
+
+_ALIGN = Stage(
+    "align",
+    _VQGAN_FROZEN + _CODEC,
+    _CODEBOOK_TRAINED + _WHOLE_CODEC,
+    (SEMANTIC_CODEBOOK,),
+)
+_PIXEL = Stage(
+    "reconstruct",
+    _VQGAN_DECODER_TRAINED + _CODEC,
+    _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
+    (SEMANTIC_CODEBOOK,),
+)
 
 STAGES: Mapping[str, Stage] = {
     "vqgan": Stage("autoencode", _VQGAN_ALONE, _VQGAN_ALONE, (VQGAN_CODEBOOK,)),
     "tokenizer": Stage(
         "tokenize", _TOKENIZER_ALONE, _TOKENIZER_ALONE, (SEMANTIC_CODEBOOK,)
     ),
-    "align": Stage(
-        "align",
-        _VQGAN_FROZEN + _CODEC,
-        _CODEBOOK_TRAINED + _WHOLE_CODEC,
-        (SEMANTIC_CODEBOOK,),
-    ),
-    "pixel": Stage(
+    # The first two differ in the rate weight alone, which is next to nothing at first,
+    # and the next two in the size of the crops.
+    "align_warmup": _ALIGN,
+    "align": _ALIGN,
+    "pixel": _PIXEL,
+    "pixel_512": _PIXEL,
+    "tune_semantic": Stage(
         "reconstruct",
-        _VQGAN_DECODER_TRAINED + _CODEC,
+        _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
         _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
-        (SEMANTIC_CODEBOOK,),
+        (),
     ),
 }
 
@@ -106,12 +125,18 @@ def path_names(tree: Any) -> dict[str, Any]:
     return flax.traverse_util.flatten_dict(tree, sep="/")
 
 
-def match_rules(tree: Any, rules: Rules) -> Any:
+def first_match(path: str, rules: Rules) -> tuple[str, str] | None:
+    """The first rule whose regex matches the whole of `path`."""
+    return next((rule for rule in rules if re.fullmatch(rule[0], path)), None)
+
+
+def match_rules(tree: Any, rules: Rules, *, all_rules: bool = True) -> Any:
     """The label of every leaf.
 
     Args:
       tree: nested dictionaries of parameters.
       rules: ordered (regex, label) pairs; a regex must match the whole path.
+      all_rules: every rule must cover a parameter.
 
     Returns:
       Tree of labels with the structure of `tree`.
@@ -119,26 +144,39 @@ def match_rules(tree: Any, rules: Rules) -> Any:
     Raises:
       ValueError: no rule covers some parameter, or a rule covers none.
     """
-    used = set()
-
-    def label(path: str) -> str:
-        for i, (pattern, value) in enumerate(rules):
-            if re.fullmatch(pattern, path):
-                used.add(i)
-                return value
-        raise ValueError(f"no rule says whether {path} is trained")
-
-    labels = {path: label(path) for path in path_names(tree)}
-    unused = [rules[i][0] for i in range(len(rules)) if i not in used]
-    if unused:
+    found = {path: first_match(path, rules) for path in path_names(tree)}
+    for path, rule in found.items():
+        if rule is None:
+            raise ValueError(f"no rule says whether {path} is trained")
+    unused = [rule[0] for rule in rules if rule not in found.values()]
+    if unused and all_rules:
         raise ValueError(f"no parameter matches {', '.join(unused)}")
+    labels = {path: rule[1] for path, rule in found.items()}
     return flax.traverse_util.unflatten_dict(labels, sep="/")
+
+
+def trained_paths(params: Any, rules: Rules) -> tuple[str, ...]:
+    """Paths of the parameters that `rules` train."""
+    labels = path_names(match_rules(params, rules))
+    return tuple(path for path, label in labels.items() if label != FROZEN)
+
+
+def select(tree: Any, paths: Sequence[str]) -> Any:
+    """The part of nested dictionaries with the leaves at `paths`."""
+    leaves = path_names(tree)
+    return flax.traverse_util.unflatten_dict({p: leaves[p] for p in paths}, sep="/")
+
+
+def merge(tree: Any, part: Any) -> Any:
+    """Nested dictionaries with the leaves of `part` in place of their own."""
+    leaves = path_names(tree) | path_names(part)
+    return flax.traverse_util.unflatten_dict(leaves, sep="/")
 
 
 def trained_codebooks(params: Any, stage: Stage, rules: Rules) -> tuple[str, ...]:
     """The codebooks of `stage` that `rules` train; the others must not be touched."""
-    labels = path_names(match_rules(params, rules))
-    return tuple(path for path in stage.codebooks if labels[path] == TRAINED)
+    trained = trained_paths(params, rules)
+    return tuple(path for path in stage.codebooks if path in trained)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,3 +213,43 @@ def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
     merged = flax.traverse_util.unflatten_dict(merged, sep="/")
     merged = jax.tree.map(lambda x, like: x.astype(like.dtype), merged, params)
     return merged, GraftReport(len(fits), dict(sorted(fresh.items())))
+
+
+def graft_moments(opt_state: Any, donor: Any) -> tuple[Any, GraftReport]:
+    """Takes over Adam's moments and step count of every group that `donor` has whole.
+
+    Groups that are new stay fresh, as the VQGAN's decoder does at the start of the
+    released image stage (spec §15.5).
+
+    Args:
+      opt_state: fresh state of `dlf_jax.training.optimizer.make_optimizer`.
+      donor: the same of an earlier stage, as restored.
+
+    Returns:
+      The combined state, and a report by group.
+    """
+    ours, tree = jax.tree_util.tree_flatten_with_path(opt_state)
+    theirs, _ = jax.tree_util.tree_flatten_with_path(donor)
+    names = [_group_path(keys) for keys, _ in ours]
+    found = {_group_path(keys): leaf for keys, leaf in theirs}
+    groups = collections.defaultdict(list)
+    for name, (_, leaf) in zip(names, ours, strict=True):
+        if name:
+            fits = name in found and found[name].shape == leaf.shape
+            groups[name.split("/")[0]].append(fits)
+    whole = {group for group, fits in groups.items() if all(fits)}
+    leaves = [
+        found[name] if name and name.split("/")[0] in whole else leaf
+        for name, (_, leaf) in zip(names, ours, strict=True)
+    ]
+    report = GraftReport(
+        sum(len(groups[group]) for group in whole),
+        {group: len(fits) for group, fits in groups.items() if group not in whole},
+    )
+    return jax.tree_util.tree_unflatten(tree, leaves), report
+
+
+def _group_path(keys: Any) -> str | None:
+    """Group and path below it of a member of a group's state."""
+    path = jax.tree_util.keystr(keys, simple=True, separator="/")
+    return path.partition("inner_states/")[2] or None

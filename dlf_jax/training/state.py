@@ -1,5 +1,6 @@
 """The training state and how it is made."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from dlf_jax.training.stages import path_names
+from dlf_jax.training.stages import path_names, select
 
 
 @struct.dataclass
@@ -23,6 +24,8 @@ class TrainState:
       ema: moving average of `params`, or None.
       usage: by path of a codebook, float32 [K], picks of every entry since unused ones
         were last revived.
+      rungs: int32 [R], index of the λ in force for every rate point; see
+        `dlf_jax.training.rate_control`.
     """
 
     step: Any
@@ -30,21 +33,34 @@ class TrainState:
     opt_state: Any
     ema: Any
     usage: Any
+    rungs: Any
 
 
 def create_state(
     params: Any,
     tx: optax.GradientTransformation,
     *,
-    codebooks: tuple[str, ...],
+    trained: Sequence[str],
+    codebooks: Sequence[str],
     use_ema: bool,
+    num_rates: int = 1,
 ) -> TrainState:
-    """State before the first update."""
+    """State before the first update.
+
+    Args:
+      params: all parameters.
+      tx: optimiser of the trained ones.
+      trained: their paths.
+      codebooks: paths of the codebooks whose use is counted.
+      use_ema: whether a moving average is kept.
+      num_rates: rate points; each starts at its first λ.
+    """
     leaves = path_names(params)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        opt_state=tx.init(params),
+        opt_state=tx.init(select(params, trained)),
         ema=jax.tree.map(jnp.copy, params) if use_ema else None,
         usage={path: jnp.zeros(leaves[path].shape[0]) for path in codebooks},
+        rungs=jnp.zeros(num_rates, jnp.int32),
     )

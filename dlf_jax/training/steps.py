@@ -1,5 +1,6 @@
 """The train step and the validation step: pure functions, jitted by the loop."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,16 +9,47 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dlf_jax.nn.vector_quantizer import VQOutput
+from dlf_jax.nn.remat import recompute_blocks
+from dlf_jax.training.accumulation import accumulate
 from dlf_jax.training.codebooks import count_codes, perplexity, revive_unused
-from dlf_jax.training.stages import path_names
+from dlf_jax.training.losses import Picks
+from dlf_jax.training.precision import compute_params
+from dlf_jax.training.stages import merge, path_names, select
 from dlf_jax.training.state import TrainState
 from dlf_jax.training.tasks import Task
-from dlf_jax.typing import Array, Float, UInt8
+from dlf_jax.typing import Array, Float, Int, UInt8
 
 Metrics = dict[str, Float[Array, ""]]
 
 _VALIDATION_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class StepConfig:
+    """Settings of the train step.
+
+    Attributes:
+      seed: of the random numbers; those of a step depend on it and on the step alone.
+      ema_decay: decay of the moving average of the parameters, which warms up from 0.
+      revive_every: steps between revivals of unused codebook entries, which also
+        happen after the first step.
+      lmbda_warmup: steps over which the rate weights rise linearly to their values.
+      adversarial_start: steps before the discriminator enters.
+      accumulate: parts in which a batch is taken, one after the other; each takes
+        images from everywhere in the batch.
+      dtype: type of linear maps and convolutions, "float32" or "bfloat16"; see
+        `dlf_jax.training.precision`.
+      remat: blocks are computed a second time in the backward pass, to save memory.
+    """
+
+    seed: int = 0
+    ema_decay: float = 0.0
+    revive_every: int = 1
+    lmbda_warmup: int = 0
+    adversarial_start: int = 0
+    accumulate: int = 1
+    dtype: str = "float32"
+    remat: bool = False
 
 
 def to_signed(batch: UInt8[Array, "B H W 3"]) -> Float[Array, "B H W 3"]:
@@ -28,22 +60,16 @@ def to_signed(batch: UInt8[Array, "B H W 3"]) -> Float[Array, "B H W 3"]:
 def make_train_step(
     task: Task,
     tx: optax.GradientTransformation,
-    *,
-    seed: int,
-    ema_decay: float,
-    revive_every: int,
-    lmbda_warmup: int,
+    trained: Sequence[str],
+    config: StepConfig,
 ) -> Callable[[TrainState, Any, Array], tuple[TrainState, Metrics]]:
     """Builds one update.
 
     Args:
       task: the loss.
-      tx: the optimiser.
-      seed: of the random numbers; those of a step depend on it and on the step alone.
-      ema_decay: decay of the moving average of the parameters, which warms up from 0.
-      revive_every: steps between revivals of unused codebook entries, which also
-        happen after the first step.
-      lmbda_warmup: steps over which the rate weights rise linearly to their values.
+      tx: the optimiser of the trained parameters.
+      trained: their paths.
+      config: settings.
 
     Returns:
       (state, constants, batch uint8 [B H W 3]) -> (state, metrics).
@@ -52,43 +78,73 @@ def make_train_step(
     def train_step(
         state: TrainState, constants: Any, batch: UInt8[Array, "B H W 3"]
     ) -> tuple[TrainState, Metrics]:
-        key = jax.random.fold_in(jax.random.key(seed), state.step)
+        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
         loss_key, revive_key = jax.random.split(key)
-        image = to_signed(batch)
-        ramp = jnp.minimum((state.step + 1) / max(lmbda_warmup, 1), 1.0)
-        constants = constants | {"lmbda": constants["lmbda"] * ramp}
+        draws = task.draw(loss_key, batch.shape)
+        ramp = jnp.minimum((state.step + 1) / max(config.lmbda_warmup, 1), 1.0)
+        constants = constants | {
+            "lmbda": constants["lmbda"] * ramp,
+            "adversarial": 1.0 * (state.step >= config.adversarial_start),
+        }
 
-        def loss_fn(params):
-            outcome = task.loss(params, constants, image, loss_key)
-            return outcome.loss, outcome
+        def gradient(image, draws):
+            def loss_fn(moving):
+                params = compute_params(merge(state.params, moving), config.dtype)
+                with recompute_blocks(config.remat):
+                    outcome = task.loss(params, constants, image, draws)
+                return outcome.loss, outcome
 
-        (loss, outcome), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
-        updates, opt_state = tx.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        leaves = path_names(params) | outcome.statistics
-        params = flax.traverse_util.unflatten_dict(leaves, sep="/")
+            moving = select(state.params, trained)
+            grads, outcome = jax.grad(loss_fn, has_aux=True)(moving)
+            return outcome, grads
+
+        outcome, grads = accumulate(
+            gradient, to_signed(batch), draws, num_parts=config.accumulate
+        )
+        moving = select(state.params, trained)
+        updates, opt_state = tx.update(grads, state.opt_state, moving)
+        params = merge(state.params, optax.apply_updates(moving, updates))
+        params = merge(params, outcome.statistics)
         step = state.step + 1
 
         usage = {}
         for path, counts in state.usage.items():
             usage[path] = counts + count_codes(outcome.codes[path].indices, len(counts))
-        metrics = {"loss": loss, **outcome.metrics}
+        metrics = {"loss": outcome.loss, **outcome.metrics}
+        if outcome.bpp is not None:
+            metrics |= _by_rate(outcome.bpp, draws.rate, len(constants["lmbda"]))
+        metrics |= {
+            f"gradient/{name}": optax.tree.norm(part) for name, part in grads.items()
+        }
         for path, counts in usage.items():
             metrics[f"codes/{path.split('/')[0]}"] = perplexity(counts)
-        due = (step == 1) | (step % revive_every == 0)
+        due = (step == 1) | (step % config.revive_every == 0)
         params, usage = _revive(revive_key, params, usage, outcome.codes, due)
 
         ema = state.ema
         if ema is not None:
-            decay = jnp.minimum(ema_decay, (1.0 + step) / (10.0 + step))
+            decay = jnp.minimum(config.ema_decay, (1.0 + step) / (10.0 + step))
             ema = optax.incremental_update(params, ema, 1.0 - decay)
-        return TrainState(step, params, opt_state, ema, usage), metrics
+        return TrainState(step, params, opt_state, ema, usage, state.rungs), metrics
 
     return train_step
 
 
+def _by_rate(
+    bpp: Mapping[str, Float[Array, "B"]], rate: Int[Array, "B"], num_rates: int
+) -> Metrics:
+    """Mean bpp of the images at every rate point; 0 where there is none."""
+    metrics = {}
+    for r in range(num_rates):
+        members = rate == r
+        count = jnp.maximum(members.sum(), 1)
+        for name, values in bpp.items():
+            metrics[f"{name}/{r}"] = jnp.sum(values * members) / count
+    return metrics
+
+
 def _revive(
-    key: Array, params: Any, usage: Any, codes: Mapping[str, VQOutput], due: Array
+    key: Array, params: Any, usage: Any, codes: Mapping[str, Picks], due: Array
 ) -> tuple[Any, Any]:
     """Revives unused codebook entries, and starts counting anew, where `due`."""
     leaves = path_names(params)
@@ -100,15 +156,25 @@ def _revive(
     return flax.traverse_util.unflatten_dict(leaves, sep="/"), usage
 
 
-def make_eval_step(task: Task) -> Callable[[Any, Any, Array], Metrics]:
-    """Builds (params, constants, batch uint8) -> metrics, with fixed random numbers."""
+def make_eval_step(
+    task: Task, config: StepConfig
+) -> Callable[[Any, Any, Array], Metrics]:
+    """Builds (params, constants, batch uint8) -> metrics.
+
+    Random numbers are fixed, and the discriminator has no say.
+    """
 
     def eval_step(
         params: Any, constants: Any, batch: UInt8[Array, "B H W 3"]
     ) -> Metrics:
-        key = jax.random.key(_VALIDATION_SEED)
-        outcome = task.loss(params, constants, to_signed(batch), key)
-        return {"loss": outcome.loss, **outcome.metrics}
+        draws = task.draw(jax.random.key(_VALIDATION_SEED), batch.shape)
+        constants = constants | {"adversarial": 0.0}
+        params = compute_params(params, config.dtype)
+        outcome = task.loss(params, constants, to_signed(batch), draws)
+        metrics = {"loss": outcome.loss, **outcome.metrics}
+        if outcome.bpp is not None:
+            metrics |= _by_rate(outcome.bpp, draws.rate, len(constants["lmbda"]))
+        return metrics
 
     return eval_step
 

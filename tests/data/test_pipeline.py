@@ -1,115 +1,128 @@
-"""Crops and batches: shapes, determinism, robustness."""
+"""Batches: determinism, shards of processes, resuming."""
+
+import io
+import itertools
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dlf_jax.data import pipeline
-from dlf_jax.data.pipeline import CropConfig, PhotoSource
+from dlf_jax.data.crops import CropConfig
+from dlf_jax.data.photos import Photos
+from dlf_jax.data.pipeline import train_batches
+from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
+
+_CROP = CropConfig(32, min_scale=0.7, flip=True)
+
+
+class _Greys:
+    """Photo i is one pixel of value i."""
+
+    def __init__(self, length):
+        self._length = length
+
+    def __len__(self):
+        return self._length
+
+    def __getitem__(self, index):
+        buffer = io.BytesIO()
+        Image.new("L", (1, 1), index).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def name(self, index):
+        return str(index)
 
 
 @pytest.fixture
-def photos(tmp_path):
-    """Eight small photos, one of them greyscale, in two folders."""
-    rng = np.random.default_rng(0)
-    for i in range(8):
-        folder = tmp_path / "ab"[i % 2]
-        folder.mkdir(exist_ok=True)
-        pixels = rng.integers(0, 256, (40 + i, 50, 3), dtype=np.uint8)
-        picture = Image.fromarray(pixels).convert("L" if i == 3 else "RGB")
-        picture.save(folder / f"{i}.png")
-    (tmp_path / "a" / "notes.txt").write_text("not a photo")
-    return pipeline.find_photos([tmp_path / "a", tmp_path / "b"])
+def photos(folders):
+    source = open_source(",".join(map(str, folders)))
+    return Photos(source, range(len(source)), max_undecodable=0.5)
 
 
-def _batches(paths, count, *, cache=True, **kwargs):
-    source = PhotoSource(paths, cache=cache)
+def _take(iterator, count):
+    return np.stack(list(itertools.islice(iterator, count)))
+
+
+def _batches(photos, count, **kwargs):
     kwargs = {"batch_size": 3, "seed": 0} | kwargs
-    config = CropConfig(32, min_scale=0.7, flip=True)
-    batches = pipeline.train_batches(source, config, **kwargs)
-    return np.stack([next(batches) for _ in range(count)])
+    return _take(train_batches(photos, _CROP, **kwargs), count)
 
 
-def test_finds_photos_of_all_folders(photos):
-    assert [p.name for p in photos] == [f"{i}.png" for i in (0, 2, 4, 6, 1, 3, 5, 7)]
-
-
-def test_missing_and_empty_folders_are_named(tmp_path):
-    with pytest.raises(UserError, match="nowhere is not a folder"):
-        pipeline.find_photos([tmp_path / "nowhere"])
-    with pytest.raises(UserError, match="no photos in"):
-        pipeline.find_photos([tmp_path])
+def _order(length, count, **kwargs):
+    """Which photos are in `count` batches."""
+    photos = Photos(_Greys(length), range(length), max_undecodable=0.0)
+    kwargs = {"batch_size": 2, "seed": 0} | kwargs
+    batches = train_batches(photos, CropConfig(1), **kwargs)
+    return _take(batches, count)[:, :, 0, 0, 0]
 
 
 def test_batches_are_uint8_crops_and_follow_from_the_seed(photos):
     first = _batches(photos, 6)
     assert first.shape == (6, 3, 32, 32, 3) and first.dtype == np.uint8
-    np.testing.assert_array_equal(first, _batches(photos, 6))
     np.testing.assert_array_equal(first, _batches(photos, 6, num_threads=3))
-    np.testing.assert_array_equal(first, _batches(photos, 6, cache=False))
     assert (first != _batches(photos, 6, seed=1)).any()
 
 
-def test_starting_later_continues_the_same_stream(photos):
-    whole = _batches(photos, 9)
-    np.testing.assert_array_equal(whole[5:], _batches(photos, 4, first_batch=5))
+def test_every_pass_shows_every_photo_in_an_order_of_its_own():
+    passes = _order(12, 18).reshape(3, 12)
+    for order in passes:
+        assert sorted(order) == list(range(12))
+    assert not np.array_equal(passes[0], passes[1])
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_undecodable_files_are_skipped_and_named(photos, cache, capsys):
-    broken = photos[2]
-    broken.write_bytes(broken.read_bytes()[:200])
-    source = PhotoSource(photos, cache=cache)
-    batches = pipeline.train_batches(source, CropConfig(16), batch_size=4, seed=0)
-    for _ in range(6):
-        assert next(batches).shape == (4, 16, 16, 3)
-    assert source.skipped == [broken]
-    assert str(broken) in capsys.readouterr().err
+def test_batches_of_one():
+    assert sorted(_order(12, 12, batch_size=1).flat) == list(range(12))
 
 
-def test_no_decodable_photo_is_an_error(tmp_path):
-    (tmp_path / "x.jpg").write_bytes(b"")
-    source = PhotoSource([tmp_path / "x.jpg"], cache=True)
-    with pytest.raises(UserError, match="none of the photos"):
-        pipeline.train_batches(source, CropConfig(16), batch_size=1, seed=0)
-
-
-def test_crop_without_scaling_is_a_window_of_the_photo():
-    photo = np.arange(40 * 50 * 3).reshape(40, 50, 3).astype(np.uint8)
-    windows = np.lib.stride_tricks.sliding_window_view(photo, (32, 32, 3))[:, :, 0]
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        crop = pipeline.random_crop(photo, CropConfig(32), rng)
-        assert (windows == crop).all(axis=(2, 3, 4)).any()
-
-
-def test_small_photos_are_enlarged():
-    photo = np.full((10, 300, 3), 7, np.uint8)
-    crop = pipeline.random_crop(photo, CropConfig(64), np.random.default_rng(0))
-    np.testing.assert_array_equal(crop, np.full((64, 64, 3), 7))
-    centre = pipeline.center_crop(photo, 64)
-    np.testing.assert_array_equal(centre, np.full((64, 64, 3), 7))
-
-
-def test_flip_mirrors_about_half_of_the_crops():
-    photo = np.zeros((16, 16, 3), np.uint8)
-    photo[:, 0] = 255
-    rng = np.random.default_rng(0)
-    crops = [
-        pipeline.random_crop(photo, CropConfig(16, flip=True), rng) for _ in range(200)
+@pytest.mark.parametrize("num_processes", [2, 4])
+def test_processes_share_the_batches_of_one(num_processes):
+    whole = _order(40, 10, batch_size=8)
+    shares = [
+        _order(
+            40,
+            10,
+            batch_size=8 // num_processes,
+            process_index=index,
+            num_processes=num_processes,
+        )
+        for index in range(num_processes)
     ]
-    assert 70 < sum(int(crop[0, -1, 0] == 255) for crop in crops) < 130
+    np.testing.assert_array_equal(np.concatenate(shares, axis=1), whole)
+    # The first pass: disjoint, and together everything.
+    seen = [set(share[:5].flat) for share in shares]
+    assert sum(map(len, seen)) == 40 and set.union(*seen) == set(range(40))
 
 
-def test_centre_crop_is_central():
-    photo = np.zeros((20, 30, 3), np.uint8)
-    photo[5:15, 10:20] = 1
-    np.testing.assert_array_equal(pipeline.center_crop(photo, 10), 1)
+@pytest.mark.parametrize("done", [0, 1, 5])
+def test_a_restored_state_continues_in_the_middle_of_a_pass(photos, done):
+    whole = _batches(photos, 9)
+    first = train_batches(photos, _CROP, batch_size=3, seed=0, num_threads=2)
+    for _ in range(done):
+        next(first)
+    state = first.get_state()
+    later = train_batches(photos, _CROP, batch_size=3, seed=0)
+    later.set_state(state)
+    np.testing.assert_array_equal(_take(later, 9 - done), whole[done:])
 
 
-def test_holdout_depends_on_the_name_alone(tmp_path):
-    names = [f"photo_{i}.jpg" for i in range(2000)]
-    chosen = [pipeline.is_holdout(tmp_path / name) for name in names]
-    assert chosen == [pipeline.is_holdout(tmp_path / "other" / n) for n in names]
-    assert 60 < sum(chosen) < 140
+def test_a_broken_photo_changes_its_own_place_alone(folders, photos):
+    whole = _batches(photos, 6)
+    (folders[0] / "2.png").write_bytes(b"")
+    changed = (_batches(photos, 6) != whole).any(axis=(2, 3, 4))
+    assert photos.num_undecodable == 1
+    assert 2 <= changed.sum() <= 3  # 18 crops are two passes and a bit
+
+
+def test_too_many_broken_photos_end_the_iteration(folders):
+    for i in (0, 2, 4):
+        (folders[0] / f"{i}.png").write_bytes(b"")
+    photos = Photos(open_source(str(folders[0])), range(4), max_undecodable=0.5)
+    with pytest.raises(UserError, match="3 of 4 photos cannot be decoded"):
+        _batches(photos, 6, num_threads=2)
+
+
+def test_no_photos_are_an_error(folders):
+    photos = Photos(open_source(str(folders[0])), [], max_undecodable=0.0)
+    with pytest.raises(UserError, match="no photos are left"):
+        train_batches(photos, _CROP, batch_size=1, seed=0)

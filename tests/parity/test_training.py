@@ -15,9 +15,9 @@ from dlf_jax.perceptual.discriminator import PatchDiscriminator
 from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training import tasks
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
-from dlf_jax.training.stages import STAGES, path_names
+from dlf_jax.training.stages import STAGES, path_names, trained_paths
 from dlf_jax.training.state import create_state
-from dlf_jax.training.steps import make_train_step
+from dlf_jax.training.steps import StepConfig, make_train_step
 
 _LOSS = tasks.LossConfig(lpips_crop=256)  # the released weights of the terms
 # Last digits decide on which side of a kink of L1, LPIPS or the discriminator a value
@@ -155,7 +155,8 @@ def test_alignment_stage(tiny, given_noise):
     constants = {"lmbda": jnp.asarray([golden["lambda"]])}
 
     def loss(params):
-        outcome = task.loss(params, constants, tiny.image("T"), jax.random.key(0))
+        draws = task.draw(jax.random.key(0), tiny.image("T").shape)
+        outcome = task.loss(params, constants, tiny.image("T"), draws)
         return outcome.loss, outcome.metrics
 
     gradients, metrics = jax.jit(jax.grad(loss, has_aux=True))(tiny.params)
@@ -180,10 +181,9 @@ def test_alignment_stage(tiny, given_noise):
         b2=0.9,
     )  # fmt: skip
     tx = make_optimizer(optimizer, 3, tiny.params, rules)
-    step = jax.jit(
-        make_train_step(task, tx, seed=0, ema_decay=0.0, revive_every=1, lmbda_warmup=0)
-    )
-    state = create_state(tiny.params, tx, codebooks=(), use_ema=False)
+    trained = trained_paths(tiny.params, rules)
+    step = jax.jit(make_train_step(task, tx, trained, StepConfig()))
+    state = create_state(tiny.params, tx, trained=trained, codebooks=(), use_ema=False)
     batch = np.asarray(np.rint((tiny.image("T") + 1) * 127.5), np.uint8)
     curve = []
     for _ in range(3):
@@ -228,10 +228,12 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
     constants = {
         "lmbda": jnp.asarray([golden["lambda"]]),
         "lpips": {"vgg": lpips[1]},
+        "adversarial": jnp.ones(()),
     }
 
     def loss(params):
-        outcome = task.loss(params, constants, tiny.image("T"), jax.random.key(0))
+        draws = task.draw(jax.random.key(0), tiny.image("T").shape)
+        outcome = task.loss(params, constants, tiny.image("T"), draws)
         return outcome.loss, outcome
 
     params = tiny.params | {"discriminator": variables}

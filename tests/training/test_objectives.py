@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlf_jax.training import objectives
+from dlf_jax.training.draws import square_corners
 
 
 def test_vq_loss_weighs_commitment_by_a_quarter():
@@ -53,8 +54,9 @@ def test_adaptive_weight_is_the_ratio_of_the_norms():
 
 def test_crops_are_the_same_square_of_both_images():
     image = jnp.arange(3 * 12 * 10 * 3, dtype=jnp.float32).reshape(3, 12, 10, 3)
-    crops = jax.jit(objectives.random_crops, static_argnums=3)
-    a, b = crops(jax.random.key(0), image, -image, 8)
+    crops = jax.jit(objectives.crop_pairs, static_argnums=3)
+    corners = square_corners(jax.random.key(0), 3, (12, 10), 8)
+    a, b = crops(corners, image, -image, 8)
     assert a.shape == (3, 8, 8, 3)
     np.testing.assert_array_equal(a, -b)
     for whole, part in zip(np.asarray(image), np.asarray(a), strict=True):
@@ -64,7 +66,7 @@ def test_crops_are_the_same_square_of_both_images():
 
 def test_large_crops_are_the_whole_image():
     image = jnp.ones((1, 8, 8, 3))
-    a, b = objectives.random_crops(jax.random.key(0), image, -image, 64)
+    a, b = objectives.crop_pairs(jnp.zeros((1, 2), int), image, -image, 64)
     assert a is image
     np.testing.assert_array_equal(b, -image)
 
@@ -75,8 +77,9 @@ def test_cells_and_pixels_are_the_same_place():
     latent = jnp.concatenate([latent, latent])
     image = jnp.repeat(jnp.repeat(latent, 4, axis=1), 4, axis=2)
     image = jnp.concatenate([image, image[..., :1]], axis=-1)
-    cells = jax.jit(objectives.random_cells, static_argnums=3)
-    part, pixels = cells(jax.random.key(3), latent, image, 2)
+    cells = jax.jit(objectives.crop_cells, static_argnums=3)
+    corners = square_corners(jax.random.key(3), 2, (6, 6), 2)
+    part, pixels = cells(corners, latent, image, 2)
     assert part.shape == (2, 2, 2, 2) and pixels.shape == (2, 8, 8, 3)
     np.testing.assert_array_equal(part, pixels[:, ::4, ::4, :2])
     np.testing.assert_array_equal(part, pixels[:, 3::4, 3::4, :2])

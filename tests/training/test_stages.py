@@ -8,6 +8,7 @@ import pytest
 from dlf_jax.errors import UserError
 from dlf_jax.training.stages import (
     ADVERSARY,
+    DECODER,
     FROZEN,
     STAGES,
     TRAINED,
@@ -29,13 +30,13 @@ def shapes(tiny_config, loss_config):
         return jax.eval_shape(task.init, jax.random.key(0), image)
 
     shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}
-    return shapes | {"pixel": shapes["align"]}  # the same parameters
+    return {name: shapes.get(name, shapes["align"]) for name in STAGES}
 
 
 def _trained(shapes, stage, tune_semantic):
     rules = STAGES[stage].rules_for(tune_semantic=tune_semantic, adversarial=False)
     labels = path_names(match_rules(shapes[stage], rules))
-    return {path for path, label in labels.items() if label == TRAINED}
+    return {path for path, label in labels.items() if label != FROZEN}
 
 
 def test_first_match_wins():
@@ -108,7 +109,8 @@ def test_discriminator_has_rows_of_its_own(shapes):
     labels = path_names(match_rules(params, rules))
     assert labels["discriminator/params/conv"] == ADVERSARY
     assert labels["discriminator/batch_stats/norm/mean"] == FROZEN
-    assert labels["vqgan/decoder/conv_out/kernel"] == TRAINED
+    assert labels["vqgan/decoder/conv_out/kernel"] == DECODER
+    assert labels["fusion/head_out/kernel"] == TRAINED
 
 
 def test_frozen_codebooks_are_never_revived(shapes):

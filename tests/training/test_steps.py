@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dlf_jax.perceptual.lpips import LPIPS
+from dlf_jax.training.draws import balanced_rates
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 from dlf_jax.training.stages import (
     FROZEN,
@@ -15,10 +16,16 @@ from dlf_jax.training.stages import (
     match_rules,
     path_names,
     trained_codebooks,
+    trained_paths,
 )
 from dlf_jax.training.state import create_state
-from dlf_jax.training.steps import make_train_step, mean_metrics, to_signed
-from dlf_jax.training.tasks import TASKS, balanced_rates
+from dlf_jax.training.steps import (
+    StepConfig,
+    make_train_step,
+    mean_metrics,
+    to_signed,
+)
+from dlf_jax.training.tasks import TASKS
 
 _OPTIMIZER = OptimizerConfig(
     learning_rate=1e-2, warmup_steps=0, final_factor=0.1, clip_norm=1.0, b1=0.9, b2=0.99
@@ -51,15 +58,16 @@ def _unflatten(leaves):
     return tree
 
 
+_BPP = {f"{kind}/{rate}" for kind in ("bpp", "bpp_noisy") for rate in (0, 1)}
 _CASES = {
     "vqgan": {"l1", "lpips", "vq", "codes/vqgan"},
     "tokenizer": {"cross_entropy", "vq", "codes/tokens"},
-    "align": {"latent", "cross_entropy", "rate", "vq", "bpp/0", "bpp/1"},
-    "pixel": {"l1", "lpips", "rate", "vq", "bpp/0", "bpp/1", "codes/tokens"},
+    "align": {"latent", "cross_entropy", "rate", "vq", *_BPP},
+    "pixel": {"l1", "lpips", "rate", "vq", "codes/tokens", *_BPP},
 }
 
 
-def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params):
+def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **changes):
     """Rules, random state, step and its other arguments for one stage."""
     stage = STAGES[name]
     adversarial = loss_config.adversarial > 0
@@ -68,10 +76,10 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params):
     params = _unflatten(_random_params(task))
     tx = make_optimizer(_OPTIMIZER, 10, params, rules)
     codebooks = trained_codebooks(params, stage, rules)
-    state = create_state(params, tx, codebooks=codebooks, use_ema=True)
-    step = make_train_step(
-        task, tx, seed=0, ema_decay=0.9, revive_every=100, lmbda_warmup=1
-    )
+    trained = trained_paths(params, rules)
+    state = create_state(params, tx, trained=trained, codebooks=codebooks, use_ema=True)
+    config = StepConfig(ema_decay=0.9, revive_every=100, lmbda_warmup=1, **changes)
+    step = make_train_step(task, tx, trained, config)
     batch = jax.random.randint(jax.random.key(0), (2, 32, 32, 3), 0, 256)
     constants = {"lmbda": jnp.array([2.0, 1.0])}
     if task.lpips:
@@ -92,11 +100,14 @@ def test_step_keeps_the_structure_of_the_state(
     name, tiny_config, loss_config, lpips_params
 ):
     tune_semantic = name == "pixel"
-    _, state, step, *args = _setup(
+    rules, state, step, *args = _setup(
         name, tune_semantic, tiny_config, loss_config, lpips_params
     )
     new, metrics = jax.eval_shape(step, state, *args)
-    assert set(metrics) == {"loss"} | _CASES[name]
+    norms = {
+        f"gradient/{path.split('/')[0]}" for path in trained_paths(state.params, rules)
+    }
+    assert set(metrics) == {"loss"} | _CASES[name] | norms
     like = jax.eval_shape(lambda x: x, state)
     assert jax.tree.structure(new) == jax.tree.structure(like)
     for a, b in zip(jax.tree.leaves(new), jax.tree.leaves(like), strict=True):
@@ -116,7 +127,8 @@ def test_both_lpips_networks_enter_the_loss(tiny_config, loss_config, lpips_para
         )
         assert task.lpips == (("vgg", "alex") if "lpips_alex" in changes else ("vgg",))
         params = task.init(jax.random.key(0), image)
-        return task.loss(params, constants, image, jax.random.key(3))
+        draws = task.draw(jax.random.key(3), image.shape)
+        return task.loss(params, constants, image, draws)
 
     without, both = outcome(), outcome(lpips_alex=3.0)
     share = both.metrics["lpips_alex"]
@@ -192,8 +204,11 @@ def test_schedule_of_a_run_shorter_than_its_warm_up():
 
 def test_frozen_parameters_have_no_optimizer_state():
     params = {"a": jnp.ones(3), "b": jnp.ones(5)}
-    tx = make_optimizer(_OPTIMIZER, 10, params, (("a", "trained"), ("b", "frozen")))
-    shapes = [leaf.shape for leaf in jax.tree.leaves(tx.init(params))]
+    rules = (("a", "trained"), ("b", "frozen"))
+    tx = make_optimizer(_OPTIMIZER, 10, params, rules)
+    trained = trained_paths(params, rules)
+    state = create_state(params, tx, trained=trained, codebooks=(), use_ema=False)
+    shapes = [leaf.shape for leaf in jax.tree.leaves(state.opt_state)]
     assert (3,) in shapes and (5,) not in shapes
 
 

@@ -1,0 +1,116 @@
+"""Decoded photos, among which undecodable files do no harm as long as they are few."""
+
+import hashlib
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from dlf_jax.data.image_io import decode_image
+from dlf_jax.data.sources import ImageSource
+from dlf_jax.errors import UserError
+from dlf_jax.typing import UInt8
+
+_HOLDOUT_SHARE = 20  # one photo in this many is kept for validation
+_NAMED = 5  # undecodable photos that are named, the others are counted
+_FIRST = 1000  # so many photos count as seen from the start, for the share of bad ones
+
+
+def is_holdout(name: str) -> bool:
+    """Whether a photo is kept for validation: decided by a hash of its file name."""
+    digest = hashlib.sha256(name.rpartition("/")[2].encode()).digest()
+    return int.from_bytes(digest[:8], "big") % _HOLDOUT_SHARE == 0
+
+
+def split_holdout(source: ImageSource) -> tuple[list[int], list[int]]:
+    """Indices of the photos to train on, and of those kept for validation."""
+    held_out = [is_holdout(source.name(i)) for i in range(len(source))]
+    return (
+        [i for i, held in enumerate(held_out) if not held],
+        [i for i, held in enumerate(held_out) if held],
+    )
+
+
+class Photos:
+    """Random access to decoded photos, for grain and for threads.
+
+    In place of a photo that cannot be decoded stands the next one that can.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        indices: Sequence[int],
+        *,
+        max_undecodable: float,
+        cache: bool = False,
+        num_threads: int = 1,
+    ):
+        """Args:
+        source: encoded photos.
+        indices: which of them.
+        max_undecodable: share of undecodable photos, among those seen so far, at which
+          to stop; the first 1000 photos, or all of fewer, count as seen.
+        cache: decode everything now and keep it in memory, three bytes a pixel.
+        num_threads: decoding threads for the cache.
+
+        Raises:
+          UserError: too many photos turn out undecodable; also from an access.
+        """
+        self._source = source
+        self._indices = indices
+        self._max_undecodable = max_undecodable
+        self._seen = 0
+        self._undecodable: set[int] = set()
+        self._lock = threading.Lock()
+        self._cache = None
+        if cache:
+            with ThreadPoolExecutor(num_threads) as pool:
+                self._cache = list(pool.map(self._decode, range(len(self))))
+
+    @property
+    def num_undecodable(self) -> int:
+        """Number of photos found undecodable so far."""
+        return len(self._undecodable)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "H W 3"]:
+        for i in range(index, index + len(self)):
+            i %= len(self)
+            if i not in self._undecodable:
+                photo = self._decode(i) if self._cache is None else self._cache[i]
+                if photo is not None:
+                    return photo
+        raise UserError("none of the photos can be decoded")
+
+    def __repr__(self) -> str:
+        return f"Photos({len(self)})"
+
+    def _decode(self, i: int) -> UInt8[np.ndarray, "H W 3"] | None:
+        index = self._indices[i]
+        photo = None
+        try:
+            photo = decode_image(self._source[index], self._source.name(index))
+        except UserError as error:
+            self._skip(i, error)
+        with self._lock:
+            self._seen += 1
+        return photo
+
+    def _skip(self, i: int, error: UserError) -> None:
+        """Counts, names and, where there are too many, gives up."""
+        with self._lock:
+            self._undecodable.add(i)
+            count = len(self._undecodable)
+            seen = min(max(self._seen + 1, _FIRST), len(self))
+        if count <= _NAMED:
+            print(f"dlf: skipping a photo: {error}", file=sys.stderr, flush=True)
+        if count > self._max_undecodable * seen:
+            raise UserError(
+                f"{count} of {seen} photos cannot be decoded ({error}); remove them, "
+                "or raise --config.max_undecodable"
+            )

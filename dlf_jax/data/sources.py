@@ -1,0 +1,210 @@
+"""Where photos come from: random access to encoded images, named in one string.
+
+  /path, folder:/path           image files below a folder
+  tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder that was prepared as
+                                array_record; its split "train" unless told
+  array_record:/path/*.arecord  array_record files; a record is the bytes of an image
+                                file, such as a JPEG
+
+Several are separated by commas.  TensorFlow is not needed, except by some builders to
+be prepared, once: `tfds.builder(NAME, file_format="array_record")` and its
+`download_and_prepare()`.  tfds looks for them where $TFDS_DATA_DIR says.
+"""
+
+import bisect
+import glob
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import grain
+
+from dlf_jax.data.image_io import read_file
+from dlf_jax.errors import UserError
+
+_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .ppm .avif .jp2".split())
+# Which image of an example is taken where there are several, as in div2k.
+_PREFERRED_FEATURES = ("image", "hr")
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """Encoded images by index; the order is the same on every machine."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> bytes:
+        """Bytes of an image file; UserError if they cannot be read."""
+
+    def name(self, index: int) -> str:
+        """What messages call the image."""
+
+
+def open_source(specification: str) -> ImageSource:
+    """The images that a comma-separated specification names, one after another.
+
+    Raises:
+      UserError: one of them is missing, empty or not understood.
+    """
+    specs = [spec for spec in specification.split(",") if spec]
+    if not specs:
+        raise UserError("no photos: name folders or datasets with --config.data")
+    sources = [_open(spec) for spec in specs]
+    for spec, source in zip(specs, sources, strict=True):
+        if not len(source):
+            raise UserError(f"no photos in {spec}")
+    return sources[0] if len(sources) == 1 else ConcatenatedSource(sources)
+
+
+def _open(spec: str) -> ImageSource:
+    kind, colon, rest = spec.partition(":")
+    if not colon or kind not in _KINDS:
+        kind, rest = "folder", spec
+    return _KINDS[kind](rest)
+
+
+class FolderSource:
+    """The image files below a folder, sorted by path."""
+
+    def __init__(self, folder: str):
+        if not Path(folder).is_dir():
+            raise UserError(f"{folder} is not a folder of photos")
+        files = Path(folder).rglob("*")
+        self._paths = sorted(p for p in files if p.suffix.lower() in _SUFFIXES)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> bytes:
+        return read_file(self._paths[index])
+
+    def name(self, index: int) -> str:
+        return str(self._paths[index])
+
+
+class ArrayRecordSource:
+    """The records of the array_record files that a pattern matches, sorted by path."""
+
+    def __init__(self, pattern: str):
+        self._pattern = pattern
+        paths = sorted(glob.glob(pattern))
+        if not paths:
+            raise UserError(f"no file is named {pattern}")
+        try:
+            self._records = grain.sources.ArrayRecordDataSource(paths)
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"{pattern} is not array_record: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> bytes:
+        try:
+            return self._records[index]
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"{self.name(index)} cannot be read: {error}") from error
+
+    def name(self, index: int) -> str:
+        return f"{self._pattern}#{index}"
+
+
+class TfdsSource:
+    """The images of a prepared TensorFlow Datasets builder, undecoded.
+
+    Taken is the feature called "image" or "hr", else the only image feature.
+    """
+
+    def __init__(self, name_and_split: str):
+        self._name = name_and_split
+        name, _, split = name_and_split.partition(":")
+        tfds, builder = _prepared_builder(name)
+        images = [
+            key
+            for key, feature in builder.info.features.items()
+            if isinstance(feature, tfds.features.Image)
+        ]
+        self._feature = _choose(name, images)
+        decoders = {key: tfds.decode.SkipDecoding() for key in images}
+        try:
+            self._examples = builder.as_data_source(split or "train", decoders=decoders)
+        except (KeyError, ValueError) as error:
+            splits = ", ".join(builder.info.splits)
+            raise UserError(
+                f"tfds:{name} has no split {split or 'train'!r}; it has {splits}"
+            ) from error
+        except NotImplementedError as error:
+            raise UserError(_how_to_prepare(name)) from error
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> bytes:
+        return self._examples[index][self._feature]
+
+    def name(self, index: int) -> str:
+        return f"tfds:{self._name}#{index}"
+
+
+def _prepared_builder(name: str) -> tuple[Any, Any]:
+    """tfds itself, and a builder with data."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise UserError(
+            'tfds: needs TensorFlow Datasets: pip install "dlf-jax[tfds]"'
+        ) from error
+    try:
+        builder = tfds.builder(name)
+    except tfds.core.registered.DatasetNotFoundError as error:
+        raise UserError(f"TensorFlow Datasets has no {name}") from error
+    except ImportError as error:  # its code needs TensorFlow, its data would not
+        raise UserError(_how_to_prepare(name)) from error
+    if not builder.info.splits:
+        raise UserError(_how_to_prepare(name))
+    return tfds, builder
+
+
+def _how_to_prepare(name: str) -> str:
+    return (
+        f"tfds:{name} is not there as array_record; where TensorFlow is installed, run "
+        f"tfds.builder({name!r}, file_format='array_record').download_and_prepare()"
+    )
+
+
+def _choose(name: str, images: list[str]) -> str:
+    """Which of the image features is the photo."""
+    preferred = [key for key in _PREFERRED_FEATURES if key in images]
+    if not preferred and len(images) != 1:
+        raise UserError(f"tfds:{name} must have one image feature; it has {images}")
+    return (preferred or images)[0]
+
+
+class ConcatenatedSource:
+    """Several sources, one after another."""
+
+    def __init__(self, sources: Sequence[ImageSource]):
+        self._sources = sources
+        self._ends = list(itertools.accumulate(len(source) for source in sources))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> bytes:
+        source, index = self._find(index)
+        return source[index]
+
+    def name(self, index: int) -> str:
+        source, index = self._find(index)
+        return source.name(index)
+
+    def _find(self, index: int) -> tuple[ImageSource, int]:
+        which = bisect.bisect_right(self._ends, index)
+        return self._sources[which], index - (self._ends[which - 1] if which else 0)
+
+
+_KINDS = {
+    "folder": FolderSource,
+    "tfds": TfdsSource,
+    "array_record": ArrayRecordSource,
+}

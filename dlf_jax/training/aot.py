@@ -1,0 +1,172 @@
+"""Compiles everything for a TPU slice that is not there: does it fit, what would it do?
+
+``python -m dlf_jax.training.aot --topology v5e:4x4 --config ...``
+"""
+
+import os
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+from absl import app, flags
+from jax.experimental import topologies
+from jax.sharding import Mesh
+from ml_collections import config_flags
+
+from dlf_jax.errors import UserError
+from dlf_jax.models.config import DLFConfig
+from dlf_jax.models.dlf import DLF
+from dlf_jax.models.variants import VARIANTS
+from dlf_jax.perceptual.lpips import LPIPS
+from dlf_jax.training.hlo_report import HEADER, report
+from dlf_jax.training.plan import make_plan
+from dlf_jax.training.sharding import (
+    MeshConfig,
+    batch_sharding,
+    make_mesh,
+    replicated,
+)
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
+)
+_TOPOLOGY = flags.DEFINE_string(
+    "topology", None, "Slice of chips, such as v5e:4x4, v4:2x2x1 or v5p:2x2x1."
+)
+_PHOTO = flags.DEFINE_integer(
+    "photo", None, "Compile the codec for photos of this side instead of a stage."
+)
+
+
+def slice_of(topology: str) -> list[Any]:
+    """Devices of a slice by its name.
+
+    Raises:
+      UserError: libtpu is missing, or does not know it.
+    """
+    # Two cores of a v4 or v5p chip are one device, as on the real ones.
+    options = (
+        {} if topology.startswith(("v5e", "v6e")) else {"chip_config_name": "megacore"}
+    )
+    try:
+        found = topologies.get_topology_desc(topology, platform="tpu", **options)
+    except Exception as error:  # libtpu and jax raise many kinds
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"topology {topology!r} cannot be had; is the extra `aot` installed? "
+            f"({reason})"
+        ) from error
+    return list(found.devices)
+
+
+def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
+    """The train step of a stage, compiled for arrays that are not there."""
+    plan = make_plan(config, mesh)
+    state = _placed(plan.shapes, plan.placements)
+    constants = _placed(_constants(plan.task, config), replicated(mesh))
+    side = config.crop.size
+    batch = jax.ShapeDtypeStruct(
+        (config.batch_size, side, side, 3), jnp.uint8, sharding=batch_sharding(mesh)
+    )
+    return plan.train_step.lower(state, constants, batch).compile()
+
+
+def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
+    """Both networks of the codec for one photo on one chip, by command."""
+    model, whole = DLF(config), replicated(make_mesh(MeshConfig(), [device]))
+    tile = config.tile_size
+    image = jnp.zeros((1, tile, tile, 3))
+    params = jax.eval_shape(
+        lambda key: model.init(key, image, jnp.zeros(1, jnp.int32), method=_codec),
+        jax.random.key(0),
+    )
+    tiles, cells = (side // tile) ** 2, side // config.detail_stride
+
+    def struct(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=whole)
+
+    rate = struct((1,), jnp.int32)
+    calls = {
+        "compress": ("analyze", struct((1, side, side, 3), jnp.float32), rate),
+        "decompress": (
+            "synthesize",
+            struct((tiles, config.num_tokens), jnp.int32),
+            struct((1, cells, cells, config.latent_channels), jnp.float32),
+            rate,
+        ),
+    }
+    params = _placed(params, whole)
+    return {
+        name: jax.jit(
+            lambda p, *args, method=method: model.apply(p, *args, method=method)
+        )
+        .lower(params, *arguments)
+        .compile()
+        for name, (method, *arguments) in calls.items()
+    }
+
+
+def _codec(model: DLF, image: Any, rate: Any) -> None:
+    """Touches every parameter that the codec has."""
+    analysis = model.analyze(image, rate)
+    model.prior(rate, analysis.y.shape[1:3])
+    model.synthesize(analysis.tokens, analysis.y, rate)
+
+
+def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
+    """Shapes of what the loop hands to every step."""
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+
+    def lpips(net: str) -> Any:
+        network = LPIPS(net, config.loss.get("lpips_channel_divisor", 1))
+        return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]
+
+    return {
+        "lmbda": jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
+        "lpips": {net: lpips(net) for net in task.lpips},
+    }
+
+
+def _placed(shapes: Any, placements: Any) -> Any:
+    """Shapes with shardings; `placements` is a tree of them, or one for all."""
+    if isinstance(placements, jax.sharding.Sharding):
+        placements = jax.tree.map(lambda _: placements, shapes)
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        shapes,
+        placements,
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Compiles, and prints a row of the table."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]}")
+    config = _CONFIG.value
+    try:
+        devices = slice_of(_TOPOLOGY.value)
+        kind = devices[0].device_kind
+        print(HEADER, flush=True)
+        if _PHOTO.value:
+            model = VARIANTS[config.model]
+            programs = compile_codec(model, devices[0], _PHOTO.value)
+            for name, program in programs.items():
+                print(report(name, "1", 1, program, kind), flush=True)
+            return
+        mesh = make_mesh(MeshConfig(**config.mesh), devices)
+        program = compile_stage(config, mesh)
+    except UserError as error:
+        print(f"dlf: {error}", file=sys.stderr)
+        sys.exit(2)
+    shape = "x".join(map(str, mesh.devices.shape))
+    print(report(config.stage, shape, config.batch_size, program, kind), flush=True)
+
+
+if __name__ == "__main__":
+    # The slice is described, not asked for: nothing here must look for a TPU.
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["TPU_SKIP_MDS_QUERY"] = "1"
+    flags.mark_flags_as_required(["config", "topology"])
+    app.run(main)

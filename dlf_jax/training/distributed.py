@@ -1,0 +1,88 @@
+"""Joining the other processes of a job, and stopping together with them."""
+
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from jax.experimental import multihost_utils
+
+from dlf_jax.errors import UserError
+
+_EXPLICIT = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
+
+
+def join_job(environ: Mapping[str, str] = os.environ, *, cluster: bool = False) -> None:
+    """Calls `jax.distributed.initialize` where this process is one of several.
+
+    That is: where JAX_COORDINATOR_ADDRESS (host:port of the first process),
+    JAX_NUM_PROCESSES and JAX_PROCESS_ID say so; in a SLURM step of several tasks; with
+    several names in TPU_WORKER_HOSTNAMES, as on GKE; or where `cluster` says that jax
+    finds the others itself, as on the hosts of a Cloud TPU slice.
+
+    Args:
+      environ: environment variables.
+      cluster: there are others, however they are found.
+
+    Raises:
+      UserError: only some of the three variables are there, or they are no numbers.
+    """
+    given = [environ[name] for name in _EXPLICIT if name in environ]
+    if len(given) == len(_EXPLICIT):
+        address, *numbers = given
+        if not all(number.isdecimal() for number in numbers):
+            raise UserError(f"{_EXPLICIT[1]} and {_EXPLICIT[2]} must be numbers")
+        jax.distributed.initialize(address, *map(int, numbers))
+    elif given:
+        raise UserError(f"set all of {', '.join(_EXPLICIT)}, or none")
+    elif cluster or _others_exist(environ):
+        jax.distributed.initialize()
+
+
+def _others_exist(environ: Mapping[str, str]) -> bool:
+    tasks = environ.get("SLURM_STEP_NUM_TASKS", "1")
+    return tasks != "1" or "," in environ.get("TPU_WORKER_HOSTNAMES", "")
+
+
+def agreed(value: bool) -> bool:
+    """What the first process says; all of them ask at the same step."""
+    if jax.process_count() == 1:
+        return value
+    return bool(multihost_utils.broadcast_one_to_all(value))
+
+
+class Stop:
+    """Turns the first SIGINT or SIGTERM into a request; the second one acts.
+
+    With several processes jax's own handler of SIGTERM is left in place: it agrees with
+    the others on a step at which all of them stop.
+    """
+
+    def __init__(self):
+        self._alone = jax.process_count() == 1
+        self._numbers = (signal.SIGINT, signal.SIGTERM) if self._alone else ()
+        self._requested = False
+        self._previous = {}
+
+    def __enter__(self) -> "Stop":
+        for number in self._numbers:
+            self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def requested(self, step: int) -> bool:
+        """Whether `step` is the last one; every process asks at every step."""
+        if self._alone:
+            return self._requested
+        return multihost_utils.reached_preemption_sync_point(step)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        self._requested = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self._restore()

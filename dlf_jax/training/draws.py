@@ -1,0 +1,57 @@
+"""The random numbers of a step, one row for every image.
+
+They are drawn for a whole batch at once: neither the mesh nor the number of parts that
+a batch is taken in changes them.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from dlf_jax.typing import Array, Bool, Float, Int
+
+
+@struct.dataclass
+class Draws:
+    """What a stage draws for a batch; None for what it has no use for.
+
+    Attributes:
+      rate: rate point.
+      noise: what stands for the rounding of symbols.
+      cells: upper left corner of the decoded square, in cells.
+      crops: upper left corner of what LPIPS-VGG sees, in pixels.
+      continuous: whether the image skips the quantiser of the VQGAN.
+    """
+
+    rate: Int[Array, "B"] | None = None
+    noise: Float[Array, "B h w N"] | None = None
+    cells: Int[Array, "B 2"] | None = None
+    crops: Int[Array, "B 2"] | None = None
+    continuous: Bool[Array, "B"] | None = None
+
+
+def uniform_noise(key: Array, shape: tuple[int, ...]) -> Float[Array, "B h w N"]:
+    """Uniform in ±½."""
+    return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
+
+
+def balanced_rates(key: Array, batch: int, num_rates: int) -> Int[Array, "B"]:
+    """Rate index of every image: each uniform, and evenly spread over the batch."""
+    order, start = jax.random.split(key)
+    rates = jnp.arange(batch) + jax.random.randint(start, (), 0, num_rates)
+    return jax.random.permutation(order, rates % num_rates)
+
+
+def square_corners(
+    key: Array, batch: int, sides: tuple[int, int], size: int
+) -> Int[Array, "B 2"]:
+    """Upper left corner of a random square in every map, uniform over those inside.
+
+    Args:
+      key: PRNG key.
+      batch: number of maps.
+      sides: height and width of the maps.
+      size: side of the squares; corners are 0 where it covers the map.
+    """
+    room = jnp.maximum(jnp.array(sides) - size, 0)
+    return jax.random.randint(key, (batch, 2), 0, room + 1)

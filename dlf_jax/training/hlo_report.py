@@ -1,0 +1,87 @@
+"""What a compiled program needs of a device, as one row of a Markdown table."""
+
+import collections
+import re
+from typing import Any
+
+# By the start of jax's device_kind: peak in bfloat16 in FLOP/s, memory bandwidth and
+# interconnect bandwidth in bytes/s, both directions of all links together.
+# Source: cloud.google.com/tpu/docs, pages of the versions.
+_CHIPS = {
+    "TPU v5 lite": (197e12, 819e9, 200e9),
+    "TPU v4": (275e12, 1228e9, 300e9),
+    "TPU v5": (459e12, 2765e9, 600e9),
+    "TPU v6 lite": (918e12, 1640e9, 448e9),
+}
+
+HEADER = (
+    "| program | mesh | batch | arguments GB | temporaries GB | output GB, not aliased "
+    "| TFLOP | collectives | bound images/s |\n"
+    "|---|---|---:|---:|---:|---:|---:|---|---:|"
+)
+
+_KINDS = "all-gather|all-reduce|reduce-scatter|all-to-all|collective-permute"
+_COLLECTIVE = re.compile(rf" = (.*?) (?:{_KINDS})(?:-start)?\(")
+_KIND = re.compile(rf" ({_KINDS})(?:-start)?\(")
+_ARRAY = re.compile(r"(pred|[a-z]+\d+)\[([\d,]*)\]")
+_BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "s16": 2, "u16": 2}
+_BYTES |= {"f32": 4, "s32": 4, "u32": 4, "f64": 8, "s64": 8, "u64": 8}
+
+
+def collectives(text: str) -> dict[str, tuple[int, int]]:
+    """Number and result bytes of the collectives in a compiled program, by kind.
+
+    The body of a loop counts once.
+
+    Args:
+      text: HLO, one instruction a line.
+    """
+    found = collections.defaultdict(lambda: (0, 0))
+    for line in text.splitlines():
+        kind, result = _KIND.search(line), _COLLECTIVE.search(line)
+        if kind and result:
+            sizes = [_size(*array) for array in _ARRAY.findall(result[1])]
+            # What starts in the background also names its arguments and its state.
+            size = max(sizes) if "-start(" in line else sum(sizes)
+            count, total = found[kind[1]]
+            found[kind[1]] = count + 1, total + size
+    return dict(sorted(found.items()))
+
+
+def _size(dtype: str, shape: str) -> int:
+    number = 1
+    for side in filter(None, shape.split(",")):
+        number *= int(side)
+    return number * _BYTES.get(dtype, 4)
+
+
+def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
+    """A row: per device, but for the batch and the images/s of the whole mesh.
+
+    Images/s is a bound, not a forecast: the step as fast as the slowest of arithmetic,
+    memory and links at their peaks allows.
+
+    Args:
+      name, mesh: first columns.
+      batch: images of a step.
+      program: compiled.
+      kind: `jax.Device.device_kind`.
+    """
+    memory, cost = program.memory_analysis(), program.cost_analysis()
+    found = collectives(program.as_text())
+    moved = sum(size for _, size in found.values())
+    chip = next(chip for start, chip in _CHIPS.items() if kind.startswith(start))
+    needs = cost["flops"], cost["bytes accessed"], moved
+    seconds = max(need / peak for need, peak in zip(needs, chip, strict=True))
+    columns = (
+        name,
+        mesh,
+        batch,
+        f"{memory.argument_size_in_bytes / 1e9:.2f}",
+        f"{memory.temp_size_in_bytes / 1e9:.2f}",
+        f"{(memory.output_size_in_bytes - memory.alias_size_in_bytes) / 1e9:.2f}",
+        f"{cost['flops'] / 1e12:.2f}",
+        ", ".join(f"{n} {k} {b / 1e9:.2f} GB" for k, (n, b) in found.items()) or "none",
+        f"{batch / seconds:.1f}",
+    )
+    return f"| {' | '.join(map(str, columns))} |"

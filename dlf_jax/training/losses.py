@@ -1,0 +1,183 @@
+"""Losses put together: the weights of the terms, and what an image costs."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flax import struct
+
+from dlf_jax.nn.vector_quantizer import VQOutput
+from dlf_jax.perceptual.discriminator import PatchDiscriminator
+from dlf_jax.perceptual.lpips import LPIPS
+from dlf_jax.training import objectives
+from dlf_jax.training.adversary import adversarial_terms
+from dlf_jax.typing import Array, Float, Int
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss terms.
+
+    Attributes:
+      l1, lpips: of the image loss (spec §15.4); LPIPS is that of VGG16.
+      lpips_alex: of LPIPS-AlexNet on everything decoded, which costs a twentieth of
+        the other on as many pixels; 0 leaves it out.
+      latent, cross_entropy: of the alignment loss (spec §15.3).
+      continuous_target: the latent term asks for the VQGAN's latent before its
+        quantiser, and not for the code; with a codebook that is trained, codes as
+        targets would shrink it.
+      codebook: of the quantiser's own terms.
+      continuous_share: of the images, decoded without the VQGAN's quantiser.
+      decode_crop: side in pixels of the random square that the joint codec decodes for
+        the image loss, a multiple of the cell; 0 decodes everything.
+      adversarial: of the adversarial term, which is also scaled so that it pulls at the
+        decoder's last layer as hard as the others; 0 leaves the discriminator out.
+      discriminator_channels: width of the discriminator's first layer.
+      discriminator_images: so many images normalise together in the discriminator, as
+        those of one device do in the released training; 0 stands for all of a step.
+      lpips_crop: side of the random square that LPIPS-VGG sees, at least 16.
+      lpips_images: LPIPS-VGG sees this many images of a batch; 0 stands for all.
+      lpips_channel_divisor: of the LPIPS networks; their weights are random unless 1.
+    """
+
+    l1: float = 1.0
+    lpips: float = 1.0
+    lpips_alex: float = 0.0
+    latent: float = 1.0
+    cross_entropy: float = 0.25
+    continuous_target: bool = False
+    codebook: float = 1.0
+    continuous_share: float = 0.0
+    decode_crop: int = 0
+    adversarial: float = 0.0
+    discriminator_channels: int = 64
+    discriminator_images: int = 0
+    lpips_crop: int = 64
+    lpips_images: int = 0
+    lpips_channel_divisor: int = 1
+
+
+@struct.dataclass
+class Picks:
+    """What a codebook did: the vectors it was given, and the entries it picked."""
+
+    inputs: Float[Array, "B L D"]
+    indices: Int[Array, "B L"]
+
+    @classmethod
+    def of(cls, vq: VQOutput, batch: int) -> "Picks":
+        """Those of a quantiser's result for so many images."""
+        width = vq.inputs.shape[-1]
+        return cls(vq.inputs.reshape(batch, -1, width), vq.indices.reshape(batch, -1))
+
+
+@struct.dataclass
+class Outcome:
+    """Loss of a batch.
+
+    Attributes:
+      loss: what is minimised.
+      metrics: its parts and other scalars worth logging.
+      codes: what every codebook of the stage did, by the codebook's path.
+      bpp: of every image, with rounded symbols and with noise in their place; None
+        where nothing is coded.
+      statistics: new values of the parameters that follow the data and no gradient, by
+        path.
+    """
+
+    loss: Float[Array, ""]
+    metrics: dict[str, Float[Array, ""]]
+    codes: dict[str, Picks]
+    bpp: dict[str, Float[Array, "B"]] | None = None
+    statistics: dict[str, Array] = struct.field(default_factory=dict)
+
+
+def _image_terms(
+    config: LossConfig, constants: Any, corners: Array, image: Array, recon: Array
+) -> tuple[Array, dict[str, Array]]:
+    """Image loss without the adversarial term (spec §15.4)."""
+
+    def lpips(net: str, image: Array, recon: Array) -> Array:
+        network = LPIPS(net, config.lpips_channel_divisor)
+        return network.apply({"params": constants["lpips"][net]}, image, recon).mean()
+
+    few = slice(config.lpips_images or None)
+    crops = objectives.crop_pairs(
+        corners[few], image[few], recon[few], config.lpips_crop
+    )
+    terms = {
+        "l1": objectives.absolute_error(image, recon).mean(),
+        "lpips": lpips("vgg", *crops),
+    }
+    if config.lpips_alex:
+        terms["lpips_alex"] = lpips("alex", image, recon)
+    return sum(getattr(config, name) * term for name, term in terms.items()), terms
+
+
+def image_networks(config: LossConfig) -> tuple[str, ...]:
+    """The LPIPS networks behind `_image_terms`."""
+    return ("vgg", "alex") if config.lpips_alex else ("vgg",)
+
+
+def image_outcome(
+    config: LossConfig,
+    constants: Any,
+    params: Any,
+    decode: Callable[[Any, Array], Array],
+    corners: Array,
+    latent: Array,
+    target: Array,
+    outcome: Outcome,
+) -> Outcome:
+    """Adds what a decoded latent costs, in the view of the discriminator too.
+
+    Args:
+      config: weights of the terms.
+      constants: see `Task`.
+      params: parameters of the stage.
+      decode: (parameters, latent) -> image.
+      corners: of what LPIPS-VGG sees.
+      latent: what is decoded.
+      target: the image that belongs to it.
+      outcome: the other terms.
+    """
+    terms = partial(_image_terms, config, constants, corners, target)
+    recon = decode(params, latent)
+    value, metrics = terms(recon)
+    outcome = outcome.replace(
+        loss=outcome.loss + value, metrics=outcome.metrics | metrics
+    )
+    if not config.adversarial:
+        return outcome
+    added = adversarial_terms(
+        _discriminator(config),
+        params,
+        decode,
+        lambda recon: terms(recon)[0],
+        latent,
+        target,
+        recon,
+        config.adversarial * constants["adversarial"],
+    )
+    return outcome.replace(
+        loss=outcome.loss + added.loss,
+        metrics=outcome.metrics | added.metrics,
+        statistics=added.statistics,
+    )
+
+
+def _discriminator(config: LossConfig) -> PatchDiscriminator:
+    return PatchDiscriminator(
+        config.discriminator_channels, config.discriminator_images
+    )
+
+
+def with_discriminator(
+    config: LossConfig, params: Any, key: Array, image: Array
+) -> Any:
+    """Adds the variables of the discriminator where the loss has one."""
+    if config.adversarial:
+        variables = _discriminator(config).init(key, image, train=True)
+        params["discriminator"] = variables
+    return params

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=dlf
+#SBATCH --nodes=1
+#SBATCH --gpus-per-node=4
+#SBATCH --ntasks-per-node=4
+#SBATCH --cpus-per-task=16
+#SBATCH --time=24:00:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:TERM@300
+# Trains on GPUs of a SLURM cluster, one process for each GPU. Five minutes before its time
+# is up the run saves, and the job queues again; it goes on from there, as it does after
+# preemption. Once, in the checkout, on a file system that all nodes see:
+#
+#   bash -c 'source launch/environment.sh; make_environment .venv train'
+#   .venv/bin/pip install "jax[cuda12]"
+#
+# Then, from the checkout (options of sbatch, such as --nodes=4, before the script):
+#
+#   sbatch launch/gpu_slurm.sh --config=configs/dlf.py:preset=l,stage=align,rate=qp3 \
+#     --workdir=runs/align --config.data=PHOTOS
+#   bash launch/gpu_slurm.sh --dry-run ...     prints the commands, outside of a job too
+set -euo pipefail
+
+dry_run=
+if [ "${1:-}" = --dry-run ]; then
+  dry_run=1
+  shift
+fi
+if [ $# -eq 0 ]; then
+  echo "usage: sbatch launch/gpu_slurm.sh [--dry-run] ARGUMENTS OF dlf train" >&2
+  exit 2
+fi
+
+source launch/environment.sh
+
+# jax finds coordinator and neighbours in SLURM's variables.
+train=(srun --kill-on-bad-exit=1 .venv/bin/dlf train "$@")
+job=${SLURM_JOB_ID:-JOB}
+stop=(scancel --signal=TERM "$job") # signals the processes of srun, not this script
+requeue=(scontrol requeue "$job")
+if [ -n "$dry_run" ]; then
+  print_command "${train[@]}"
+  echo "# when the time is up:"
+  print_command "${stop[@]}"
+  print_command "${requeue[@]}"
+  exit 0
+fi
+
+time_is_up=
+trap 'time_is_up=1; "${stop[@]}"' TERM
+"${train[@]}" &
+status=0
+wait $! || status=$?
+if [ -n "$time_is_up" ]; then
+  wait $! || true # the signal had ended the first wait, not the run
+  "${requeue[@]}"
+fi
+exit "$status"

@@ -1,0 +1,153 @@
+"""Real processes that are killed, preempted and resumed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from etils import epath
+from PIL import Image
+
+from dlf_jax.training.checkpointing import load_state
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of noise pictures."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(repository, photos):
+    """Starts training in a process; kills what is left of it at the end."""
+    processes = []
+
+    def start(workdir, *changes, **environ):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.training.train_tiny", photos, workdir]
+            + [*changes],
+            cwd=repository,
+            env=os.environ | {"JAX_PLATFORMS": "cpu"} | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _wait_for(process, text):
+    """Reads on until a line with `text`, which must come."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return
+    raise AssertionError("".join(lines))
+
+
+def _finish(*processes):
+    """Lets processes end, which must go well; returns what they printed."""
+    found = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(found), found
+    return found
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start, tmp_path_factory):
+    """Last state of a run that nothing disturbed."""
+    workdir = epath.Path(tmp_path_factory.mktemp("whole"))
+    _finish(start(workdir))
+    state, step = load_state(workdir)
+    assert step == 12
+    return state
+
+
+@pytest.mark.slow
+def test_killed_runs_end_as_if_nothing_had_happened(start, uninterrupted, tmp_path):
+    """Bit by bit, whatever was being written at that moment."""
+    process = start(tmp_path)
+    _wait_for(process, "step       3 ")
+    process.send_signal(signal.SIGTERM)
+    (output,) = _finish(process)
+    assert "the same command goes on from here" in output
+
+    rng = np.random.default_rng()
+    for _ in range(2):
+        process = start(tmp_path)
+        _wait_for(process, "resuming at step")
+        _wait_for(process, "step ")
+        time.sleep(rng.uniform(0.0, 0.5))
+        process.kill()
+        process.communicate()
+    _finish(start(tmp_path))
+
+    state, step = load_state(epath.Path(tmp_path))
+    assert step == 12
+    assert jax.tree.structure(state) == jax.tree.structure(uninterrupted)
+    for a, b in zip(
+        jax.tree.leaves(state), jax.tree.leaves(uninterrupted), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does(start, uninterrupted, tmp_path):
+    """Each holds a half of the state; both are killed once, and preempted once."""
+
+    def start_both():
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        return [
+            start(
+                tmp_path,
+                'mesh={"data": 1, "fsdp": 2}',
+                JAX_COORDINATOR_ADDRESS=address,
+                JAX_NUM_PROCESSES="2",
+                JAX_PROCESS_ID=str(index),
+                JAX_CPU_COLLECTIVES_IMPLEMENTATION="gloo",
+            )
+            for index in range(2)
+        ]
+
+    both = start_both()
+    _wait_for(both[0], "step       3 ")
+    for process in both:
+        process.kill()
+        process.communicate()
+    both = start_both()
+    _wait_for(both[0], "resuming at step")
+    _wait_for(both[0], "step ")
+    for process in both:
+        process.send_signal(signal.SIGTERM)
+    output, quiet = _finish(*both)
+    assert "the same command goes on from here" in output
+    assert "step " not in quiet
+    # One process alone, with a mesh of its own, can go on as well.
+    _finish(start(tmp_path))
+
+    state, step = load_state(epath.Path(tmp_path))
+    assert step == 12
+    for a, b in zip(
+        jax.tree.leaves(state["params"]),
+        jax.tree.leaves(uninterrupted["params"]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)

@@ -1,0 +1,31 @@
+"""The real loop on the tiny codec as a process of its own.
+
+``python -m tests.training.train_tiny PHOTOS WORKDIR KEY=JSON ...``
+"""
+
+import json
+import sys
+
+from dlf_jax.models.variants import VARIANTS
+from dlf_jax.training.checkpointing import absolute
+from dlf_jax.training.distributed import join_job
+from dlf_jax.training.loop import train
+from tests.training import tiny
+
+
+def main(photos: str, workdir: str, *changes: str) -> None:
+    """Runs the stage of the tokenizer, and saves after every step."""
+    VARIANTS["dlf-nano"] = tiny.TINY
+    join_job()
+    config = tiny.shipped_config("tokenizer")
+    config.data = photos
+    config.steps, config.log_every, config.save_minutes = 12, 1, 0.0
+    config.validation.every = 3
+    for change in changes:
+        key, value = change.split("=")
+        config[key] = json.loads(value)
+    train(config, absolute(workdir))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
