@@ -39,14 +39,18 @@ MAY_IMPORT = {
     "data.image_io": _BASE | {"ops"},
     "codec": _CODEC,
     "": _CODEC | {"codec"},
-    "training": _NETWORK | {"perceptual", "metrics", "data", "checkpoints"},
+    "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
+    "evaluation": _BASE | {"", "codec", "data.image_io", "metrics", "perceptual"},
+    "evaluation.tfc": set(),
     "cli": _CODEC
-    | {"", "codec", "data.image_io", "metrics", "perceptual", "cli.train"},
+    | {"", "codec", "data.image_io", "metrics", "evaluation", "cli.train"},
     "cli.train": _BASE | {"cli", "training"},
     "__main__": {"cli"},
 }
 
 _TENSORFLOW = {"tensorflow", "tensorflow_compression", "tensorflow_compression_ops"}
+# The second is run by path in another environment: nobody imports it.
+_MAY_IMPORT_TENSORFLOW = {"coding.tfc_coder", "evaluation.tfc"}
 
 # Part -> libraries out of its reach.
 NEVER = {
@@ -64,8 +68,8 @@ def part_of(module: str) -> str:
 
 
 def _never(part: str) -> set[str]:
-    """Libraries out of reach: for all parts but one, TensorFlow; others by `NEVER`."""
-    tensorflow = set() if part == "coding.tfc_coder" else _TENSORFLOW
+    """Libraries out of reach: for most parts TensorFlow, others by `NEVER`."""
+    tensorflow = set() if part in _MAY_IMPORT_TENSORFLOW else _TENSORFLOW
     return tensorflow | NEVER.get(part, set())
 
 
@@ -135,6 +139,8 @@ def test_configs_import_nothing_from_the_package():
         ("coding.tables", "from dlf_jax.typing import Float"),
         ("codec.codec", "from dlf_jax.data.pipeline import batches"),
         ("codec.codec", "import optax"),
+        ("evaluation.codecs", "from dlf_jax.evaluation.tfc import models"),
+        ("evaluation.tfc.serve", "import dlf_jax"),
         ("cli.compress", "from dlf_jax.training.loop import train"),
         ("metrics.psnr", "import tensorflow as tf"),
         ("coding.range_coder", "import tensorflow_compression_ops"),
@@ -164,7 +170,10 @@ def test_an_allowed_import_is_not_reported(module, source):
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("dlf_jax", ["train", "torch", "tfc"]), ("tests", ["train", "test"])],
+    [
+        ("dlf_jax", ["train", "tfds", "torch", "tfc", "evaluate"]),
+        ("tests", ["train", "tfds", "test", "evaluate"]),
+    ],
 )
 def test_every_imported_library_is_declared(folder, extras):
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
@@ -175,13 +184,17 @@ def test_every_imported_library_is_declared(folder, extras):
         "absl-py": "absl",
         "orbax-checkpoint": "orbax",
         "pillow": "PIL",
+        "pyyaml": "yaml",
         "scikit-image": "skimage",
     }
     declared = {re.match(r"[\w-]+", requirement)[0] for requirement in listed}
     importable = {renamed.get(name, name).replace("-", "_") for name in declared}
+    # These have requirements of their own.
+    apart = {PACKAGE / "evaluation" / "tfc", PACKAGE.parent / "tests" / "golden"}
     used = {
         name.partition(".")[0]
         for path in (PACKAGE.parent / folder).rglob("*.py")
+        if path.parent not in apart
         for _, name in imported("", path.read_text(encoding="utf-8"))
     }
     assert used <= importable | set(sys.stdlib_module_names) | {"dlf_jax", "tests"}

@@ -76,7 +76,8 @@ def checked(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
       params: as from `quantize`, in any type.
 
     Returns:
-      The same in float64.
+      In float64: kernels as the numbers that they stand for, biases with the half that
+      rounding adds, and all else as it is.
 
     Raises:
       ValueError: weights are no such integers, or a partial sum may not be exact.
@@ -93,14 +94,26 @@ def checked(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
                 raise ValueError(f"{layer}/shift is no whole number")
             fan_in = tuple(range(value.ndim - 1))
             largest_sum = np.abs(value).sum(axis=fan_in).max(initial=0.0) * LIMIT
-            if largest_sum + 2.0**shift >= _EXACT:
+            bias = np.abs(found.get(f"{layer}/bias", 0.0)).max(initial=0.0)
+            if largest_sum + (bias + 1.0) * 2.0**shift >= _EXACT:
                 raise ValueError(f"{path}: sums of its products may not be exact")
-    return found
+    # Powers of two: sums are as exact as they are of the integers.
+    kernels = {path: v for path, v in found.items() if path.endswith("/kernel")}
+    for path, value in kernels.items():
+        found[path] = value * 0.5 ** found.pop(path.removesuffix("kernel") + "shift")
+    biases = {path: v + 0.5 for path, v in found.items() if path.endswith("/bias")}
+    return found | biases
 
 
 def saturate(x: Map) -> Map:
     """Clips to ±LIMIT."""
     return np.clip(x, -LIMIT, LIMIT)
+
+
+def add(x: Map, y: Map) -> Map:
+    """The sum, clipped."""
+    total = x + y
+    return np.clip(total, -LIMIT, LIMIT, out=total)
 
 
 def dense(layer: Layer, x: Map) -> Float[np.ndarray, "*S D"]:
@@ -119,18 +132,23 @@ def depthwise_conv(
     margin = kernel.shape[0] // 2
     x = np.pad(x, ((margin, margin), (margin, margin), (0, 0)))
     out = np.zeros((height, width, kernel.shape[-1]))
+    product = np.empty_like(out)
     for row, col in np.ndindex(*kernel.shape[:2]):
-        out += x[row : row + height, col : col + width] * kernel[row, col, 0]
+        shifted = x[row : row + height, col : col + width]
+        out += np.multiply(shifted, kernel[row, col, 0], out=product)
     return _finish(layer, out)
 
 
 def leaky_relu(x: Map, slope: float) -> Map:
     """Negative values times `slope`, rounded to a multiple of 2^-20 and below 1."""
     slope = round(slope * 2**_SLOPE_BITS) / 2**_SLOPE_BITS
-    return np.maximum(x, np.floor(x * slope + 0.5))
+    scaled = x * slope
+    scaled += 0.5
+    return np.maximum(x, np.floor(scaled, out=scaled), out=scaled)
 
 
 def _finish(layer: Layer, sums: Map) -> Map:
-    """Sums of products to a map: scaled, rounded, with bias."""
-    rounded = np.floor(sums * 0.5 ** layer["shift"] + 0.5)
-    return saturate(rounded + layer["bias"])
+    """Turns sums of products into a map, in place: with bias, rounded, clipped."""
+    sums += layer["bias"]
+    np.floor(sums, out=sums)
+    return np.clip(sums, -LIMIT, LIMIT, out=sums)

@@ -55,14 +55,14 @@ class IntegerContext:
         h = fp.dense(layers[f"{name}/conv_out"], h)
         if f"{name}/adaptor" in layers:
             x = fp.dense(layers[f"{name}/adaptor"], x)
-        x = fp.saturate(x + h)
+        x = fp.add(x, h)
         cells = x.reshape(-1, x.shape[-1])
         for start in range(0, len(cells), _CHUNK):
             chunk = cells[start : start + _CHUNK]
             wide = fp.dense(layers[f"{name}/ffn_in"], chunk)
             u, v = np.split(wide, 2, axis=-1)
-            h = fp.saturate(fp.leaky_relu(u, 0.1) + fp.leaky_relu(v, 0.01))
-            chunk[:] = fp.saturate(chunk + fp.dense(layers[f"{name}/ffn_out"], h))
+            h = fp.add(fp.leaky_relu(u, 0.1), fp.leaky_relu(v, 0.01))
+            chunk[:] = fp.add(chunk, fp.dense(layers[f"{name}/ffn_out"], h))
         return cells.reshape(x.shape)
 
 

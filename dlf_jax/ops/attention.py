@@ -21,13 +21,18 @@ def multi_head_attention(
         −inf forbids a pair.
 
     Returns:
-      The heads' results, concatenated.
+      The heads' results, concatenated, in the type of `qkv`; scores and their softmax
+      are float32.
     """
     *lead, length, width3 = qkv.shape
     qkv = qkv.reshape(*lead, length, 3, num_heads, width3 // 3 // num_heads)
     q, k, v = (qkv[..., i, :, :] for i in range(3))
-    scores = jnp.einsum("...qhd,...khd->...hqk", q, k) * q.shape[-1] ** -0.5
+    scores = jnp.einsum(
+        "...qhd,...khd->...hqk", q, k, preferred_element_type=jnp.float32
+    )
+    scores = scores * q.shape[-1] ** -0.5
     if bias is not None:
         scores = scores + bias[..., None, :, :]
-    out = jnp.einsum("...hqk,...khd->...qhd", jax.nn.softmax(scores), v)
+    weights = jax.nn.softmax(scores).astype(v.dtype)
+    out = jnp.einsum("...hqk,...khd->...qhd", weights, v)
     return out.reshape(*lead, length, width3 // 3)

@@ -69,8 +69,11 @@ CASES = {
     "cut header": (["decompress", "header.dlf", "--best-effort"], "damaged"),
     "info of nothing": (["info", "empty.dlf"], "empty.dlf: the file is empty"),
     "info of a cut file": (["info", "cut.dlf"], "truncated or damaged"),
-    "no images": (["evaluate", "images", "--model", "{model}"], "no images in images"),
-    "bad rate": (["evaluate", ".", "--model", "{model}", "--rate", "x"], "'all'"),
+    "no images": (
+        ["evaluate", "images", "--codecs", "dlf:{model}"],
+        "no images in images",
+    ),
+    "bad rate": (["evaluate", ".", "--codecs", "dlf:{model}@x"], "no setting 'x'"),
 }
 
 

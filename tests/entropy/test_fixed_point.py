@@ -87,6 +87,11 @@ def test_sums_that_may_not_be_exact_are_refused():
     fp.checked({"a/kernel": np.full((2**14, 1), 32767)} | shift)
     with pytest.raises(ValueError, match="may not be exact"):
         fp.checked({"a/kernel": np.full((2**14 + 1, 1), 32767)} | shift)
+    # So do a bias of 2^23 and its half, 30 places up.
+    small = {"a/kernel": np.ones((1, 1)), "a/shift": np.array(30)}
+    fp.checked(small | {"a/bias": np.full(1, 2**22)})
+    with pytest.raises(ValueError, match="may not be exact"):
+        fp.checked(small | {"a/bias": np.full(1, -(2**23))})
 
 
 @pytest.mark.parametrize(

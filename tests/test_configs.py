@@ -1,0 +1,129 @@
+"""The shipped settings: every stage, and the released numbers (spec §15)."""
+
+import importlib.util
+import re
+
+import pytest
+
+from dlf_jax.models.variants import VARIANTS
+
+_STAGES = (
+    "vqgan",
+    "tokenizer",
+    "align_warmup",
+    "align",
+    "pixel",
+    "pixel_512",
+    "tune_semantic",
+)
+
+
+@pytest.fixture(scope="module")
+def get_config(repository):
+    path = repository / "configs" / "dlf.py"
+    spec = importlib.util.spec_from_file_location("shipped_config", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config
+
+
+_CASES = [f"preset={p},stage={stage}" for p in ("l", "smoke") for stage in _STAGES]
+_CASES += [f"stage={stage}" for stage in ("vqgan", "tokenizer", "align", "pixel")]
+
+
+@pytest.mark.parametrize("argument", _CASES)
+def test_settings_fit_their_model(get_config, argument):
+    config = get_config(argument)
+    model = VARIANTS[config.model]
+    assert config.is_locked and config.steps > 0
+    assert len(config.lmbda) == model.num_rates
+    assert len(config.bpp_window) in (0, model.num_rates)
+    assert config.validation.size % model.tile_size == 0
+    if config.stage != "vqgan":
+        assert config.crop.size % model.tile_size == 0
+    assert config.loss.decode_crop % model.patch_size == 0
+    assert config.loss.lpips_crop <= (config.loss.decode_crop or config.crop.size)
+
+
+@pytest.mark.parametrize(
+    ("rate", "last", "align", "pixel"),
+    [
+        ("qp0", 28.0, (0.008, 0.015), (0.003, 0.008)),
+        ("qp1", 16.0, (0.008, 0.015), (0.005, 0.010)),
+        ("qp2", 8.5, (0.010, 0.015), (0.010, 0.015)),
+        ("qp3", 5.8, (0.010, 0.015), (0.015, 0.020)),
+    ],
+)
+def test_released_rates(get_config, rate, last, align, pixel):
+    def of(stage):
+        config = get_config(f"preset=l,rate={rate},stage={stage}")
+        return config.lmbda, config.bpp_window
+
+    assert of("align_warmup") == (((1e-3,),), ())
+    ((ladder,), windows) = of("align")
+    assert (len(ladder), ladder[0], ladder[-1], windows) == (12, 4.0, 26.0, (align,))
+    ((ladder,), windows) = of("pixel")
+    assert (len(ladder), ladder[:2], windows) == (12, (1.0, 4.0), (pixel,))
+    assert ladder[-1] == last and list(ladder) == sorted(ladder)
+    assert of("pixel_512") == of("tune_semantic") == (((last,),), ())
+
+
+def test_released_optimisation(get_config):
+    found = {}
+    for stage in ("align", "pixel", "pixel_512", "tune_semantic"):
+        config = get_config(f"preset=l,stage={stage}")
+        optimizer = config.optimizer
+        assert (optimizer.b1, optimizer.b2, optimizer.clip_norm) == (0.5, 0.9, 0.0)
+        assert optimizer.schedule == "constant" and config.ema_decay == 0.0
+        assert config.validation.every == 5_000 and config.validation.size == 512
+        assert (config.crop.min_scale, config.crop.flip) == (1.0, False)
+        found[stage] = (
+            optimizer.learning_rate,
+            config.crop.size,
+            config.batch_size,
+            config.loss.adversarial,
+            config.tune_semantic,
+        )
+    assert found == {
+        "align": (4e-5, 256, 16, 0.0, False),
+        "pixel": (4e-5, 256, 16, 0.8, False),
+        "pixel_512": (2e-5, 512, 8, 0.8, False),
+        "tune_semantic": (1e-6, 512, 8, 0.8, True),
+    }
+
+
+def test_resolution_is_the_side_of_the_crops(get_config):
+    config = get_config("preset=l,stage=pixel,rate=qp3,resolution=512")
+    assert (config.crop.size, config.loss.lpips_crop) == (512, 512)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("preset=xl", "preset=xl is not one of l, nano, smoke"),
+        ("stage=feat", "stage=feat is not one of vqgan, tokenizer, align, pixel"),
+        ("preset=l,rate=4", "rate=4 is not one of qp0, qp1, qp2, qp3"),
+        ("nano", "'nano' is not one of preset, stage, rate, resolution with =value"),
+    ],
+)
+def test_what_is_not_there_is_named(get_config, argument, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        get_config(argument)
+
+
+def test_every_key_is_explained(repository):
+    text = (repository / "configs" / "dlf.py").read_text()
+    keys = re.findall(r"^    config\.([\w.]+) = (.*)$", text, re.MULTILINE)
+    assert len(keys) > 50
+    for name, rest in keys:
+        assert "ConfigDict()" in rest or "  # " in rest, name
+
+
+def test_hours_follow_from_the_columns(repository):
+    """Steps x images x TFLOP over 16 chips at 40 % of 197 TFLOP/s."""
+    text = (repository / "configs" / "dlf.py").read_text()
+    rows = re.findall(r"^  \w+ +\S+ +([\d_]+) x (\d+) +([\d.]+) +([\d.]+) ", text, re.M)
+    assert len(rows) == len(_STAGES)
+    for steps, images, tflop, hours in rows:
+        expected = int(steps) * int(images) * float(tflop) / (16 * 197 * 0.4) / 3600
+        assert float(hours) == pytest.approx(expected, rel=0.02, abs=0.06)
