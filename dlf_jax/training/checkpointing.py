@@ -1,7 +1,6 @@
 """Saving, resuming and starting from training checkpoints."""
 
 import json
-import warnings
 from typing import Any
 
 import jax
@@ -17,7 +16,7 @@ from orbax.checkpoint.checkpoint_managers import (
 from dlf_jax.errors import UserError
 from dlf_jax.training.state import TrainState
 
-_CONFIG = "config.json"
+_CONFIG, _FOLDER = "config.json", "checkpoints"
 # Orbax's name for what a checkpoint holds when it holds one thing.
 _STATE = "default"
 
@@ -117,7 +116,7 @@ class Checkpoints:
 
 def _open(workdir: epath.Path, **options: Any) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(
-        workdir / "checkpoints",
+        workdir / _FOLDER,
         item_names=(_STATE, "config", "data"),
         options=ocp.CheckpointManagerOptions(best_fn=_loss, best_mode="min", **options),
     )
@@ -159,14 +158,15 @@ def load_state(
     read_config(workdir)
     manager = _open(workdir)
     step = (best and manager.best_step()) or manager.latest_step()
+    manager.close()
     if step is None:
         raise UserError(f"{workdir} has no checkpoint yet")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # placement is given up on purpose
-        items = ocp.args.Composite(**{_STATE: ocp.args.StandardRestore()})
-        state = manager.restore(step, args=items)[_STATE]
-    manager.close()
-    return jax.tree.map(np.asarray, state), step
+    # Read as NumPy arrays, whatever devices they were on.
+    handler = ocp.PyTreeCheckpointHandler()
+    folder = workdir / _FOLDER / str(step) / _STATE
+    on_host = ocp.RestoreArgs(restore_type=np.ndarray)
+    how = jax.tree.map(lambda _: on_host, handler.metadata(folder).tree)
+    return handler.restore(folder, args=ocp.args.PyTreeRestore(restore_args=how)), step
 
 
 def averaged(state: dict[str, Any]) -> Any:

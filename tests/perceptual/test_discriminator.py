@@ -70,3 +70,22 @@ def test_evaluation_leaves_the_statistics_alone(small):
         jax.tree.leaves(variables["batch_stats"]), jax.tree.leaves(updates), strict=True
     ):
         np.testing.assert_array_equal(old, new)
+
+
+def test_groups_of_images_normalise_apart(small):
+    """As on devices of their own; the running statistics follow their mean."""
+    _, variables, image = small
+
+    def judge(image, norm_images):
+        module = PatchDiscriminator(4, norm_images)
+        return module.apply(variables, image, train=True, mutable=["batch_stats"])
+
+    logits, updates = judge(image, 1)
+    alone = [judge(image[i : i + 1], 0) for i in range(2)]
+    np.testing.assert_allclose(
+        logits, np.concatenate([found for found, _ in alone]), rtol=1e-4, atol=1e-5
+    )
+    assert not np.allclose(logits, judge(image, 0)[0], rtol=1e-2)
+    means = jax.tree.map(lambda a, b: (a + b) / 2, *(stats for _, stats in alone))
+    for a, b in zip(jax.tree.leaves(updates), jax.tree.leaves(means), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -141,7 +141,9 @@ def test_two_processes_do_what_one_does(start, uninterrupted, tmp_path):
     output, quiet = _finish(*both)
     assert "the same command goes on from here" in output
     assert "step " not in quiet
-    # One process alone, with a mesh of its own, can go on as well.
+    # One process alone, with a mesh of its own, can read that, and go on as well.
+    _, step = load_state(epath.Path(tmp_path))
+    assert 3 < step < 12
     _finish(start(tmp_path))
 
     state, step = load_state(epath.Path(tmp_path))

@@ -1,5 +1,7 @@
 """Which parameters a step computes with in bfloat16, and what stays in float32."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -19,8 +21,8 @@ def params(tiny_config):
         model(image, jnp.zeros(1, jnp.int32))
         model.vqgan(image)
 
-    init = lambda key: DLF(tiny_config).init(key, method=everything)["params"]  # noqa: E731
-    return jax.eval_shape(init, jax.random.key(0))
+    init = partial(DLF(tiny_config).init, method=everything)
+    return jax.eval_shape(init, jax.random.key(0))["params"]
 
 
 def _reduced(params):

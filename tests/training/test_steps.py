@@ -197,6 +197,34 @@ def test_schedule_warms_up_and_decays():
     np.testing.assert_allclose(found, [0, 1, 2, 1.1, 0.2, 0.2], rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("warmup", "expected"), [(0, [2.0, 2.0, 2.0]), (10, [0.0, 1.0, 2.0])]
+)
+def test_constant_schedule(warmup, expected):
+    config = dataclasses.replace(
+        _OPTIMIZER, learning_rate=2.0, schedule="constant", warmup_steps=warmup
+    )
+    schedule = make_schedule(config, 110)
+    np.testing.assert_allclose([schedule(i) for i in (0, 5, 110)], expected)
+
+
+def test_discriminator_is_clipped_by_itself():
+    params = {"a": jnp.zeros(1), "d": jnp.zeros(1)}
+    rules = (("a", "trained"), ("d", "adversary"))
+    config = dataclasses.replace(_OPTIMIZER, learning_rate=1.0, clip_norm=2.0)
+    gradients = {"a": jnp.full(1, 100.0), "d": jnp.full(1, 0.5)}
+
+    def moments(config):
+        tx = make_optimizer(config, 10, params, rules)
+        states = jax.tree.leaves_with_path(tx.update(gradients, tx.init(params))[1])
+        mu = {jax.tree_util.keystr(k[-2:]): v for k, v in states}
+        return [float(mu[f".mu['{name}']"][0]) / (1 - config.b1) for name in "ad"]
+
+    np.testing.assert_allclose(moments(config), [2.0, 0.5], rtol=1e-5)
+    config = dataclasses.replace(config, clip_norm=0.0)
+    np.testing.assert_allclose(moments(config), [100.0, 0.5], rtol=1e-5)
+
+
 def test_schedule_of_a_run_shorter_than_its_warm_up():
     schedule = make_schedule(_OPTIMIZER, 1)
     assert schedule(0) == pytest.approx(1e-2)
