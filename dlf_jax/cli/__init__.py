@@ -12,7 +12,7 @@ from dlf_jax.cli.decompress import decompress
 from dlf_jax.cli.evaluate import evaluate
 from dlf_jax.cli.info import info
 from dlf_jax.cli.models import models
-from dlf_jax.cli.train import export, train
+from dlf_jax.cli.train import aot, export, train
 from dlf_jax.errors import UserError
 
 _USER_ERROR = 2
@@ -69,5 +69,6 @@ for _command in (
     convert,
     train,
     export,
+    aot,
 ):
     main.add_command(_command)

@@ -1,4 +1,4 @@
-"""``dlf train`` and ``dlf export``: programs of `dlf_jax.training`, arguments as is."""
+"""``dlf train``, ``export`` and ``aot``: programs of `dlf_jax.training`."""
 
 import runpy
 import sys
@@ -20,6 +20,13 @@ def train(arguments: tuple[str, ...]) -> None:
 def export(arguments: tuple[str, ...]) -> None:
     """Makes a model directory of a training run; see `dlf export --help`."""
     _run("dlf_jax.training.export", arguments)
+
+
+@click.command(context_settings=_FORWARD)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def aot(arguments: tuple[str, ...]) -> None:
+    """Compiles for a TPU slice that is not there; see `dlf aot --help`."""
+    _run("dlf_jax.training.aot", arguments)
 
 
 def _run(module: str, arguments: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
-"""Compiles everything for a TPU slice that is not there: does it fit, what would it do?
+"""Compiles for a TPU slice that is not there: does it fit, and what would it do?
 
-``python -m dlf_jax.training.aot --topology v5e:4x4 --config ...``
+``dlf aot --topology v5e:4x4 --config ...``; needs the extra ``aot``.
 """
 
 import os
@@ -144,29 +144,28 @@ def main(argv: list[str]) -> None:
     """Compiles, and prints a row of the table."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]}")
+    # The slice is described, not asked for: nothing here must look for a TPU.
+    jax.config.update("jax_platforms", "cpu")
+    os.environ["TPU_SKIP_MDS_QUERY"] = "1"
     config = _CONFIG.value
     try:
         devices = slice_of(_TOPOLOGY.value)
-        kind = devices[0].device_kind
-        print(HEADER, flush=True)
         if _PHOTO.value:
             model = VARIANTS[config.model]
             programs = compile_codec(model, devices[0], _PHOTO.value)
-            for name, program in programs.items():
-                print(report(name, "1", 1, program, kind), flush=True)
-            return
-        mesh = make_mesh(MeshConfig(**config.mesh), devices)
-        program = compile_stage(config, mesh)
+            shape, batch = "1x1", 1
+        else:
+            mesh = make_mesh(MeshConfig(**config.mesh), devices)
+            programs = {config.stage: compile_stage(config, mesh)}
+            shape, batch = "x".join(map(str, mesh.devices.shape)), config.batch_size
     except UserError as error:
         print(f"dlf: {error}", file=sys.stderr)
         sys.exit(2)
-    shape = "x".join(map(str, mesh.devices.shape))
-    print(report(config.stage, shape, config.batch_size, program, kind), flush=True)
+    print(HEADER)
+    for name, program in programs.items():
+        print(report(name, shape, batch, program, devices[0].device_kind))
 
 
 if __name__ == "__main__":
-    # The slice is described, not asked for: nothing here must look for a TPU.
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["TPU_SKIP_MDS_QUERY"] = "1"
     flags.mark_flags_as_required(["config", "topology"])
     app.run(main)

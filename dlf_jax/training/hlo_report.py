@@ -4,20 +4,22 @@ import collections
 import re
 from typing import Any
 
-# By the start of jax's device_kind: peak in bfloat16 in FLOP/s, memory bandwidth and
-# interconnect bandwidth in bytes/s, both directions of all links together.
-# Source: cloud.google.com/tpu/docs, pages of the versions.
+from dlf_jax.training.utilization import peak_flops
+
+# By the start of jax's device_kind: bytes of memory, its bandwidth, and that of all
+# links of a chip together, in bytes/s.  Source: cloud.google.com/tpu/docs, pages of
+# the versions.
 _CHIPS = {
-    "TPU v5 lite": (197e12, 819e9, 200e9),
-    "TPU v4": (275e12, 1228e9, 300e9),
-    "TPU v5": (459e12, 2765e9, 600e9),
-    "TPU v6 lite": (918e12, 1640e9, 448e9),
+    "TPU v5 lite": (16e9, 819e9, 200e9),
+    "TPU v4": (32e9, 1228e9, 300e9),
+    "TPU v5": (95e9, 2765e9, 600e9),
+    "TPU v6 lite": (32e9, 1640e9, 448e9),
 }
 
 HEADER = (
-    "| program | mesh | batch | arguments GB | temporaries GB | output GB, not aliased "
+    "| program | mesh | batch | arguments GB | temporaries GB | results GB | of memory "
     "| TFLOP | collectives | bound images/s |\n"
-    "|---|---|---:|---:|---:|---:|---:|---|---:|"
+    "|---|---|---:|---:|---:|---:|---:|---:|---|---:|"
 )
 
 _KINDS = "all-gather|all-reduce|reduce-scatter|all-to-all|collective-permute"
@@ -58,6 +60,8 @@ def _size(dtype: str, shape: str) -> int:
 def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
     """A row: per device, but for the batch and the images/s of the whole mesh.
 
+    Results are those that do not take the place of arguments.
+
     Images/s is a bound, not a forecast: the step as fast as the slowest of arithmetic,
     memory and links at their peaks allows.
 
@@ -68,18 +72,26 @@ def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
       kind: `jax.Device.device_kind`.
     """
     memory, cost = program.memory_analysis(), program.cost_analysis()
+    size, bandwidth, links = next(
+        chip for start, chip in _CHIPS.items() if kind.startswith(start)
+    )
     found = collectives(program.as_text())
-    moved = sum(size for _, size in found.values())
-    chip = next(chip for start, chip in _CHIPS.items() if kind.startswith(start))
-    needs = cost["flops"], cost["bytes accessed"], moved
-    seconds = max(need / peak for need, peak in zip(needs, chip, strict=True))
+    seconds = max(
+        cost["flops"] / peak_flops(kind),
+        cost["bytes accessed"] / bandwidth,
+        sum(moved for _, moved in found.values()) / links,
+    )
+    parts = (
+        memory.argument_size_in_bytes,
+        memory.temp_size_in_bytes,
+        memory.output_size_in_bytes - memory.alias_size_in_bytes,
+    )
     columns = (
         name,
         mesh,
         batch,
-        f"{memory.argument_size_in_bytes / 1e9:.2f}",
-        f"{memory.temp_size_in_bytes / 1e9:.2f}",
-        f"{(memory.output_size_in_bytes - memory.alias_size_in_bytes) / 1e9:.2f}",
+        *(f"{part / 1e9:.2f}" for part in parts),
+        f"{sum(parts) / size:.0%}",
         f"{cost['flops'] / 1e12:.2f}",
         ", ".join(f"{n} {k} {b / 1e9:.2f} GB" for k, (n, b) in found.items()) or "none",
         f"{batch / seconds:.1f}",

@@ -44,10 +44,9 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
     """Learning rate of every step of a stage."""
     warmup = min(config.warmup_steps, max(num_steps - 1, 0))
     if config.schedule == "constant":
-        # Not from 0: without warm-up, the first step already counts.
-        return optax.linear_schedule(
-            0.0 if warmup else config.learning_rate, config.learning_rate, warmup
-        )
+        if not warmup:
+            return optax.constant_schedule(config.learning_rate)
+        return optax.linear_schedule(0.0, config.learning_rate, warmup)
     return optax.warmup_cosine_decay_schedule(
         init_value=0.0 if warmup else config.learning_rate,
         peak_value=config.learning_rate,

@@ -40,11 +40,12 @@ def test_training_programs_get_their_arguments(dlf, tmp_path, monkeypatch):
         return run_module("show_arguments", **kwargs)
 
     monkeypatch.setattr(runpy, "run_module", run)
-    for name in ("train", "export"):
+    for name in ("train", "export", "aot"):
         status, out, _ = dlf(name, "--config=x:y", "-k", "--help")
         assert status == 0
         assert out == "['--config=x:y', '-k', '--help']\n"
-    assert asked == ["dlf_jax.training.main", "dlf_jax.training.export"]
+    names = ("main", "export", "aot")
+    assert asked == [f"dlf_jax.training.{name}" for name in names]
     assert all(importlib.util.find_spec(name) for name in asked)
 
 

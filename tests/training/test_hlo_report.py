@@ -51,5 +51,5 @@ def test_row_is_bound_by_the_slowest(flops, moved, bound):
     row = report("pixel", "1x16", 16, _Program(flops, moved), "TPU v5 lite")
     columns = [column.strip() for column in row.strip("|").split("|")]
     assert len(columns) == HEADER.splitlines()[0].count("|") - 1
-    assert columns[:6] == ["pixel", "1x16", "16", "3.00", "2.00", "0.50"]
+    assert columns[:7] == ["pixel", "1x16", "16", "3.00", "2.00", "0.50", "34%"]
     assert columns[-1] == bound
