@@ -54,7 +54,7 @@ def test_vqgan_is_judged_by_its_images(tiny_config, photos):
     params = _call(vqgan.init, jax.random.key(0), image)["params"]
     found = _validate("autoencode", tiny_config, photos, {"vqgan": params})
     recon = _uint8(_call(vqgan.apply, {"params": params}, image).recon)
-    expected = np.mean(psnr(photos, recon))
+    expected = float(np.mean(psnr(photos, recon)))
     assert set(found.metrics) == {"loss", "psnr/0"} and found.bpp == []
     assert found.metrics["psnr/0"] == pytest.approx(expected, abs=0.01)
     assert sorted(found.pictures) == ["photo_0", "photo_1", "photo_2"]
