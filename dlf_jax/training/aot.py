@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 from absl import app, flags
+from flax import linen as nn
 from jax.experimental import topologies
 from jax.sharding import Mesh
 from ml_collections import config_flags
@@ -19,7 +20,6 @@ from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training.hlo_report import HEADER, report
 from dlf_jax.training.plan import make_plan
 from dlf_jax.training.sharding import (
@@ -119,13 +119,12 @@ def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
     """Shapes of what the loop hands to every step."""
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
 
-    def lpips(net: str) -> Any:
-        network = LPIPS(net, config.loss.get("lpips_channel_divisor", 1))
+    def shapes(network: nn.Module) -> Any:
         return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]
 
     return {
         "lmbda": jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
-        "lpips": {net: lpips(net) for net in task.lpips},
+        "perceptual": {name: shapes(net) for name, net in task.perceptual.items()},
     }
 
 

@@ -19,7 +19,7 @@ class Draws:
       rate: rate point.
       noise: what stands for the rounding of symbols.
       cells: upper left corner of the decoded square, in cells.
-      crops: upper left corner of what LPIPS-VGG sees, in pixels.
+      crops: upper left corner of what LPIPS-VGG and DISTS see, in pixels.
       continuous: whether the image skips the quantiser of the VQGAN.
     """
 

@@ -21,7 +21,7 @@ from dlf_jax.data.crops import CropConfig, center_crop
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.pipeline import train_batches
 from dlf_jax.data.sources import open_source
-from dlf_jax.perceptual.weights import load_lpips_params
+from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
 from dlf_jax.training import checkpointing
 from dlf_jax.training.distributed import Stop, agreed
 from dlf_jax.training.divergence import check_finite
@@ -105,10 +105,10 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
 
     # ---- Loop ------------------------------------------------------------------------
     everywhere, sharded = replicated(mesh), batch_sharding(mesh)
-    lpips = {net: load_lpips_params(net) for net in plan.task.lpips}
+    perceptual = {name: _load_perceptual(name) for name in plan.task.perceptual}
     rungs, train_step, flops = jax.device_get(state.rungs), None, None
     lmbda = plan.rate.lmbda(rungs)
-    constants = jax.device_put({"lpips": lpips, "lmbda": lmbda}, everywhere)
+    constants = jax.device_put({"perceptual": perceptual, "lmbda": lmbda}, everywhere)
     pending, saved_at = [], time.monotonic()
     with (
         Stop() as stop,
@@ -210,6 +210,13 @@ def _donor(source: str) -> tuple[Any, Any, str]:
         return params, None, name
     state, step = checkpointing.load_state(checkpointing.absolute(source))
     return checkpointing.averaged(state), state["opt_state"], f"step {step}"
+
+
+def _load_perceptual(term: str) -> Any:
+    """Parameters of the frozen network behind a term of the image loss."""
+    if term == "dists":
+        return load_dists_params()
+    return load_lpips_params({"lpips": "vgg", "lpips_alex": "alex"}[term])
 
 
 def _make_validate(

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from flax import linen as nn
 from flax import struct
 
 from dlf_jax.nn.vector_quantizer import VQOutput
 from dlf_jax.perceptual.discriminator import PatchDiscriminator
+from dlf_jax.perceptual.dists import DISTS
 from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training import objectives
 from dlf_jax.training.adversary import adversarial_terms
@@ -20,9 +22,12 @@ class LossConfig:
     """Weights of the loss terms.
 
     Attributes:
-      l1, lpips: of the image loss (spec §15.4); LPIPS is that of VGG16.
+      l1, lpips: of the image loss (spec §15.4); LPIPS is that of VGG16, and 0 leaves it
+        out.
       lpips_alex: of LPIPS-AlexNet on everything decoded, which costs a twentieth of
         the other on as many pixels; 0 leaves it out.
+      dists: of DISTS on what LPIPS-VGG sees, which asks for the texture of the original
+        rather than for its pixels; 0 leaves it out.
       latent, cross_entropy: of the alignment loss (spec §15.3).
       continuous_target: the latent term asks for the VQGAN's latent before its
         quantiser, and not for the code; with a codebook that is trained, codes as
@@ -36,14 +41,15 @@ class LossConfig:
       discriminator_channels: width of the discriminator's first layer.
       discriminator_images: so many images normalise together in the discriminator, as
         those of one device do in the released training; 0 stands for all of a step.
-      lpips_crop: side of the random square that LPIPS-VGG sees, at least 16.
-      lpips_images: LPIPS-VGG sees this many images of a batch; 0 stands for all.
-      lpips_channel_divisor: of the LPIPS networks; their weights are random unless 1.
+      lpips_crop: side of the random square that LPIPS-VGG and DISTS see, at least 16.
+      lpips_images: they see this many images of a batch; 0 stands for all.
+      lpips_channel_divisor: of these networks; their weights are random unless 1.
     """
 
     l1: float = 1.0
     lpips: float = 1.0
     lpips_alex: float = 0.0
+    dists: float = 0.0
     latent: float = 1.0
     cross_entropy: float = 0.25
     continuous_target: bool = False
@@ -98,26 +104,27 @@ def _image_terms(
 ) -> tuple[Array, dict[str, Array]]:
     """Image loss without the adversarial term (spec §15.4)."""
 
-    def lpips(net: str, image: Array, recon: Array) -> Array:
-        network = LPIPS(net, config.lpips_channel_divisor)
-        return network.apply({"params": constants["lpips"][net]}, image, recon).mean()
-
     few = slice(config.lpips_images or None)
     crops = objectives.crop_pairs(
         corners[few], image[few], recon[few], config.lpips_crop
     )
-    terms = {
-        "l1": objectives.absolute_error(image, recon).mean(),
-        "lpips": lpips("vgg", *crops),
-    }
-    if config.lpips_alex:
-        terms["lpips_alex"] = lpips("alex", image, recon)
+    terms = {"l1": objectives.absolute_error(image, recon).mean()}
+    for name, network in perceptual_networks(config).items():
+        pair = (image, recon) if name == "lpips_alex" else crops
+        params = {"params": constants["perceptual"][name]}
+        terms[name] = network.apply(params, *pair).mean()
     return sum(getattr(config, name) * term for name, term in terms.items()), terms
 
 
-def image_networks(config: LossConfig) -> tuple[str, ...]:
-    """The LPIPS networks behind `_image_terms`."""
-    return ("vgg", "alex") if config.lpips_alex else ("vgg",)
+def perceptual_networks(config: LossConfig) -> dict[str, nn.Module]:
+    """The frozen networks that judge images, by the name of their term."""
+    divisor = config.lpips_channel_divisor
+    networks = {
+        "lpips": LPIPS("vgg", divisor),
+        "lpips_alex": LPIPS("alex", divisor),
+        "dists": DISTS(divisor),
+    }
+    return {name: net for name, net in networks.items() if getattr(config, name)}
 
 
 def image_outcome(
@@ -137,7 +144,7 @@ def image_outcome(
       constants: see `Task`.
       params: parameters of the stage.
       decode: (parameters, latent) -> image.
-      corners: of what LPIPS-VGG sees.
+      corners: of what LPIPS-VGG and DISTS see.
       latent: what is decoded.
       target: the image that belongs to it.
       outcome: the other terms.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF, CodecOutput, SemanticTokenizer
@@ -22,8 +23,8 @@ from dlf_jax.training.losses import (
     LossConfig,
     Outcome,
     Picks,
-    image_networks,
     image_outcome,
+    perceptual_networks,
     with_discriminator,
 )
 from dlf_jax.training.stages import SEMANTIC_CODEBOOK, VQGAN_CODEBOOK
@@ -38,7 +39,8 @@ class Task(NamedTuple):
       draw: (key, shape of the images) -> random numbers of a batch.
       loss: (parameters, constants, image [B H W 3] in [-1, 1], draws) -> Outcome.  But
         for the adversarial term, it is the mean over equal parts of a batch.
-      lpips: networks whose LPIPS weights `constants` must hold under "lpips", by name.
+      perceptual: networks whose parameters `constants` holds under "perceptual", by the
+        same names.
 
     `constants` of the joint stages holds the rate weight λ of every rate point under
     "lmbda", [R], the lowest rate (largest weight) first; that of stages with a
@@ -49,7 +51,7 @@ class Task(NamedTuple):
     init: Callable[[Array, Array], Any]
     draw: Callable[[Array, tuple[int, ...]], Draws]
     loss: Callable[[Any, Any, Array, Draws], Outcome]
-    lpips: tuple[str, ...]
+    perceptual: Mapping[str, nn.Module]
 
 
 def _autoencode(model_config: DLFConfig, config: LossConfig) -> Task:
@@ -87,7 +89,7 @@ def _autoencode(model_config: DLFConfig, config: LossConfig) -> Task:
             config, constants, params, decode, draws.crops, latent, image, outcome
         )
 
-    return Task(init, draw, loss, lpips=image_networks(config))
+    return Task(init, draw, loss, perceptual=perceptual_networks(config))
 
 
 def _quantize_some(
@@ -126,7 +128,7 @@ def _tokenize(model_config: DLFConfig, config: LossConfig) -> Task:
             codes={SEMANTIC_CODEBOOK: Picks.of(out.tokens, len(image))},
         )
 
-    return Task(init, lambda key, shape: Draws(), loss, lpips=())
+    return Task(init, lambda key, shape: Draws(), loss, perceptual={})
 
 
 def _align(model_config: DLFConfig, config: LossConfig) -> Task:
@@ -148,7 +150,7 @@ def _align(model_config: DLFConfig, config: LossConfig) -> Task:
         )
 
     return Task(
-        partial(_init_codec, model), partial(_draw_codec, model), loss, lpips=()
+        partial(_init_codec, model), partial(_draw_codec, model), loss, perceptual={}
     )
 
 
@@ -186,7 +188,7 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
             config, constants, params, decode, draws.crops, latent, target, outcome
         )
 
-    return Task(init, draw, loss, lpips=image_networks(config))
+    return Task(init, draw, loss, perceptual=perceptual_networks(config))
 
 
 def _targets(vqgan: VQGAN, image: Array) -> VQOutput:

@@ -227,7 +227,7 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
     task = tasks.TASKS["reconstruct"](tiny.config, config)
     constants = {
         "lmbda": jnp.asarray([golden["lambda"]]),
-        "lpips": {"vgg": lpips[1]},
+        "perceptual": {"lpips": lpips[1]},
         "adversarial": jnp.ones(()),
     }
 

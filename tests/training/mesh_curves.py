@@ -47,7 +47,7 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
     state = create(state)
     constants = {
         "lmbda": np.array([2.0, 1.0], np.float32),
-        "lpips": {"vgg": tiny.lpips_params()},
+        "perceptual": {"lpips": tiny.lpips_params()},
     }
     constants = jax.device_put(constants, replicated(mesh))
     rng, losses = np.random.default_rng(0), []

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training.draws import balanced_rates
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer, make_schedule
 from dlf_jax.training.stages import (
@@ -82,8 +81,8 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
     step = make_train_step(task, tx, trained, config)
     batch = jax.random.randint(jax.random.key(0), (2, 32, 32, 3), 0, 256)
     constants = {"lmbda": jnp.array([2.0, 1.0])}
-    if task.lpips:
-        constants["lpips"] = {"vgg": lpips_params}
+    if task.perceptual:
+        constants["perceptual"] = {"lpips": lpips_params}
     return rules, state, step, constants, batch.astype(jnp.uint8)
 
 
@@ -114,26 +113,27 @@ def test_step_keeps_the_structure_of_the_state(
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
 
 
-def test_both_lpips_networks_enter_the_loss(tiny_config, loss_config, lpips_params):
-    """AlexNet's sees all that is decoded; its weight is apart from VGG16's."""
+def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_config):
     image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
-    divisor = loss_config.lpips_channel_divisor
-    alex = LPIPS("alex", divisor).init(jax.random.key(2), image, image)["params"]
-    constants = {"lpips": {"vgg": lpips_params, "alex": alex}}
 
-    def outcome(**changes):
-        task = TASKS["autoencode"](
-            tiny_config, dataclasses.replace(loss_config, **changes)
-        )
-        assert task.lpips == (("vgg", "alex") if "lpips_alex" in changes else ("vgg",))
+    def outcome(**weights):
+        config = dataclasses.replace(loss_config, **weights)
+        task = TASKS["autoencode"](tiny_config, config)
+        assert set(task.perceptual) == {name for name in weights if weights[name]}
+        networks = {
+            name: network.init(jax.random.key(2), image, image)["params"]
+            for name, network in task.perceptual.items()
+        }
         params = task.init(jax.random.key(0), image)
         draws = task.draw(jax.random.key(3), image.shape)
-        return task.loss(params, constants, image, draws)
+        return task.loss(params, {"perceptual": networks}, image, draws)
 
-    without, both = outcome(), outcome(lpips_alex=3.0)
-    share = both.metrics["lpips_alex"]
-    assert share > 1e-4
-    np.testing.assert_allclose(both.loss, without.loss + 3 * share, rtol=1e-5)
+    terms = {"lpips": 2.0, "lpips_alex": 3.0, "dists": 4.0}
+    none, every = outcome(lpips=0.0), outcome(**terms)
+    assert set(every.metrics) == set(none.metrics) | set(terms)
+    assert all(every.metrics[name] > 1e-4 for name in terms)
+    added = sum(weight * every.metrics[name] for name, weight in terms.items())
+    np.testing.assert_allclose(every.loss, none.loss + added, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
