@@ -105,12 +105,14 @@ def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
         shapes=shapes,
         placements=placements,
         train_step=compile_as(
-            make_train_step(task, tx, trained, step),
+            make_train_step(task, tx, trained, step, everywhere),
             donate_argnums=0,
             in_shardings=(placements, everywhere, batch_sharding(mesh)),
             out_shardings=(placements, everywhere),
         ),
-        eval_step=compile_as(make_eval_step(task, step), out_shardings=everywhere),
+        eval_step=compile_as(
+            make_eval_step(task, step, everywhere), out_shardings=everywhere
+        ),
     )
 
 

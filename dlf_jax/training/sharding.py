@@ -1,8 +1,9 @@
 """Where arrays live: a mesh of devices, and a table from paths to placements.
 
 The batch is split over all devices of the mesh.  Along ``data`` the state is repeated;
-along ``fsdp`` every device holds a part of each large array, which XLA gathers where a
-layer needs it, and gradients arrive there summed.  Models know nothing of it.
+along ``fsdp`` every device holds a part of each large array.  A step gathers the
+parameters in the type that it computes with, and brings each device its part of the
+gradient, summed.  Models know nothing of it.
 """
 
 import dataclasses

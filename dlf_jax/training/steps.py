@@ -62,6 +62,7 @@ def make_train_step(
     tx: optax.GradientTransformation,
     trained: Sequence[str],
     config: StepConfig,
+    gathered: jax.sharding.Sharding | None = None,
 ) -> Callable[[TrainState, Any, Array], tuple[TrainState, Metrics]]:
     """Builds one update.
 
@@ -70,6 +71,8 @@ def make_train_step(
       tx: the optimiser of the trained parameters.
       trained: their paths.
       config: settings.
+      gathered: placement of the parameters while the network computes; None leaves it
+        to the compiler, which may move activations instead.
 
     Returns:
       (state, constants, batch uint8 [B H W 3]) -> (state, metrics).
@@ -89,7 +92,8 @@ def make_train_step(
 
         def gradient(image, draws):
             def loss_fn(moving):
-                params = compute_params(merge(state.params, moving), config.dtype)
+                params = merge(state.params, moving)
+                params = _for_computing(params, config, gathered)
                 with recompute_blocks(config.remat):
                     outcome = task.loss(params, constants, image, draws)
                 return outcome.loss, outcome
@@ -130,6 +134,16 @@ def make_train_step(
     return train_step
 
 
+def _for_computing(
+    params: Any, config: StepConfig, gathered: jax.sharding.Sharding | None
+) -> Any:
+    """Parameters in their types and at their places while the network computes."""
+    params = compute_params(params, config.dtype)
+    if gathered is None:
+        return params
+    return jax.lax.with_sharding_constraint(params, gathered)
+
+
 def _by_rate(
     bpp: Mapping[str, Float[Array, "B"]], rate: Int[Array, "B"], num_rates: int
 ) -> Metrics:
@@ -157,9 +171,9 @@ def _revive(
 
 
 def make_eval_step(
-    task: Task, config: StepConfig
+    task: Task, config: StepConfig, gathered: jax.sharding.Sharding | None = None
 ) -> Callable[[Any, Any, Array], Metrics]:
-    """Builds (params, constants, batch uint8) -> metrics.
+    """Builds (params, constants, batch uint8) -> metrics; see `make_train_step`.
 
     Random numbers are fixed, and the discriminator has no say.
     """
@@ -169,7 +183,7 @@ def make_eval_step(
     ) -> Metrics:
         draws = task.draw(jax.random.key(_VALIDATION_SEED), batch.shape)
         constants = constants | {"adversarial": 0.0}
-        params = compute_params(params, config.dtype)
+        params = _for_computing(params, config, gathered)
         outcome = task.loss(params, constants, to_signed(batch), draws)
         metrics = {"loss": outcome.loss, **outcome.metrics}
         if outcome.bpp is not None:
