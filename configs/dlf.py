@@ -213,7 +213,6 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
     model_and_size = {
         "model": "dlf-smoke",
         "steps": 6,
-        "cache_photos": True,
         "num_threads": 1,
         "crop.size": 32,
         "batch_size": 4,

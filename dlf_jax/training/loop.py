@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import flax
 import jax
 import ml_collections
 import numpy as np
@@ -40,11 +41,14 @@ from dlf_jax.training.sharding import (
     make_mesh,
     replicated,
 )
-from dlf_jax.training.stages import STAGES, graft, graft_moments
+from dlf_jax.training.stages import STAGES, graft, graft_moments, path_names
 from dlf_jax.training.state import TrainState
 from dlf_jax.training.steps import mean_metrics
 from dlf_jax.training.utilization import step_flops, utilization
 from dlf_jax.training.validation import Findings, make_validate
+
+# Optimising hundreds of small random generators takes minutes.
+_RUN_ONCE = {"xla_backend_optimization_level": 0}
 
 
 def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
@@ -177,22 +181,18 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
 
 def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
     """State before the first update, with what earlier stages made of it."""
-    # Runs once, and optimising hundreds of small random generators takes minutes.
-    options = {"xla_backend_optimization_level": 0}
-    init = jax.jit(
-        plan.task.init, out_shardings=plan.placements.params, compiler_options=options
-    )
-    params, moments = init(*init_arguments(config, plan.model)), None
+    params, moments = plan.shapes.params, None
     for source in filter(None, config.init_from.split(",")):
         donor, moments, origin = _donor(source)
         params, report = graft(params, donor)
         _say(f"{source} ({origin}): {report}")
+    params = _with_fresh(params, plan, init_arguments(config, plan.model))
     params = jax.device_put(params, plan.placements.params)
     create = jax.jit(
         plan.create,
         donate_argnums=0,
         out_shardings=plan.placements,
-        compiler_options=options,
+        compiler_options=_RUN_ONCE,
     )
     state = create(params)
     if config.optimizer_from_donor and moments is not None:
@@ -201,6 +201,23 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         opt_state = jax.device_put(opt_state, plan.placements.opt_state)
         state = state.replace(opt_state=opt_state)
     return state
+
+
+def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array]) -> Any:
+    """`params` with initial values where it holds shapes; nothing else is computed."""
+    leaves, placements = path_names(params), path_names(plan.placements.params)
+    fresh = [p for p, x in leaves.items() if isinstance(x, jax.ShapeDtypeStruct)]
+
+    def init(*arguments):
+        drawn = path_names(plan.task.init(*arguments))
+        return {path: drawn[path] for path in fresh}
+
+    init = jax.jit(
+        init,
+        out_shardings={path: placements[path] for path in fresh},
+        compiler_options=_RUN_ONCE,
+    )
+    return flax.traverse_util.unflatten_dict(leaves | init(*arguments), sep="/")
 
 
 def _donor(source: str) -> tuple[Any, Any, str]:

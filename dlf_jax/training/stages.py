@@ -195,11 +195,12 @@ def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
     """Takes over every parameter of `donor` that has the same path and shape.
 
     Args:
-      params: freshly initialised parameters.
+      params: parameters, or their shapes.
       donor: parameters of an earlier stage.
 
     Returns:
-      The combined tree, and a report with groups named by the first part of the path.
+      `params` with the donor's arrays in the place of its own, and a report with groups
+      named by the first part of the path.
 
     Raises:
       UserError: nothing fits.
@@ -208,10 +209,12 @@ def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
     fits = {p for p in ours if p in theirs and theirs[p].shape == ours[p].shape}
     if not fits:
         raise UserError("the checkpoint to start from has no parameter of this stage")
-    merged = {p: theirs[p] if p in fits else ours[p] for p in ours}
+    merged = {
+        path: theirs[path].astype(leaf.dtype) if path in fits else leaf
+        for path, leaf in ours.items()
+    }
     fresh = collections.Counter(p.split("/")[0] for p in ours if p not in fits)
     merged = flax.traverse_util.unflatten_dict(merged, sep="/")
-    merged = jax.tree.map(lambda x, like: x.astype(like.dtype), merged, params)
     return merged, GraftReport(len(fits), dict(sorted(fresh.items())))
 
 
