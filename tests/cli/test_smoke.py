@@ -43,6 +43,7 @@ def test_every_stage_runs(dlf_process, repository, photos, tmp_path):
             f"--config.data={photos}",
             f"--config.init_from={','.join(str(tmp_path / s) for s in origins)}",
             "--config.steps=2",
+            "--config.cache_photos",  # to find the wreck within two steps
             "--config.log_every=1",
             "--config.validation.every=1",
             f"--config.validation.photos={2 if stage == _VALIDATED else 0}",

@@ -56,6 +56,7 @@ def shipped_config(stage: str) -> ml_collections.ConfigDict:
     config = module.get_config(f"preset=nano,stage={stage}")
     with config.unlocked():
         config.loss.lpips_channel_divisor = LPIPS_DIVISOR
+    config.quick_compile = True
     config.crop.size = 16
     config.batch_size = 2
     config.lmbda = ((2.0,), (1.0,))
