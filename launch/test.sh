@@ -15,7 +15,7 @@ selection=(-m "not slow")
 # A process a core, each with files of its own, whose tests share what they compile.
 workers=(-n auto --maxprocesses 4 --dist loadfile)
 full=
-make_environment .venv-test test,train,tfds,evaluate
+make_environment .venv-test test,train,tfds,evaluate,beam
 python=.venv-test/bin/python
 if [ "${1:-}" = --all ]; then
   selection=(-m "slow or not slow" --durations=10)

@@ -42,8 +42,9 @@ MAY_IMPORT = {
     "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
     "evaluation": _BASE | {"", "codec", "data.image_io", "metrics", "perceptual"},
     "evaluation.tfc": set(),
+    "bulk": _BASE | {"codec", "data.image_io", "metrics", "evaluation"},
     "cli": _CODEC
-    | {"", "codec", "data.image_io", "metrics", "evaluation", "cli.train"},
+    | {"", "codec", "data.image_io", "metrics", "evaluation", "bulk", "cli.train"},
     "cli.train": _BASE | {"cli", "training"},
     "__main__": {"cli"},
 }
@@ -171,8 +172,8 @@ def test_an_allowed_import_is_not_reported(module, source):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("dlf_jax", ["train", "tfds", "torch", "tfc", "evaluate"]),
-        ("tests", ["train", "tfds", "test", "evaluate"]),
+        ("dlf_jax", ["train", "tfds", "torch", "tfc", "evaluate", "beam"]),
+        ("tests", ["train", "tfds", "test", "evaluate", "beam"]),
     ],
 )
 def test_every_imported_library_is_declared(folder, extras):

@@ -6,6 +6,7 @@ import sys
 import click
 
 import dlf_jax
+from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
@@ -66,6 +67,7 @@ for _command in (
     info,
     models,
     evaluate,
+    bulk,
     convert,
     train,
     export,

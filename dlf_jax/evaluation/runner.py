@@ -16,8 +16,9 @@ from tqdm import tqdm
 from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.cache import Cache, Result, key
-from dlf_jax.evaluation.codecs import CodecSpec, open_codec
+from dlf_jax.evaluation.codecs import CodecSpec, ImageCodec, open_codec
 from dlf_jax.metrics.table import measure
+from dlf_jax.typing import UInt8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,17 +154,32 @@ def _run(job: _Job, known: Result | None) -> tuple[Result, np.ndarray]:
     image, codec = _image(job.path), open_codec(job.codec)
     if known:
         return known, codec.decompress(known.data)
+    try:
+        return code(image, codec, job.setting)
+    except UserError as error:
+        raise UserError(f"{job.path}: {error}") from error
+
+
+def code(
+    image: UInt8[np.ndarray, "H W 3"], codec: ImageCodec, setting: str
+) -> tuple[Result, UInt8[np.ndarray, "H W 3"]]:
+    """An image to a file and back: the file and the times, without metrics; a picture.
+
+    Raises:
+      UserError: the codec fails.
+    """
     start = time.perf_counter()
-    data = codec.compress(image, job.setting)
+    data = codec.compress(image, setting)
     middle = time.perf_counter()
     recon = codec.decompress(data)
     end = time.perf_counter()
     if recon.shape != image.shape:
-        raise UserError(
-            f"{job.codec} made {recon.shape[1]} x {recon.shape[0]} pixels of "
-            f"{job.path}, which has {image.shape[1]} x {image.shape[0]}"
-        )
+        raise UserError(f"{_size(image)} pixels became {_size(recon)}")
     return Result(data, middle - start, end - middle), recon
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,0 +1,1 @@
+"""Large folders over many hosts, with Apache Beam."""

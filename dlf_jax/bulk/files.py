@@ -1,0 +1,89 @@
+"""Files of a bulk job, on any of Beam's file systems: names, and whole outputs only."""
+
+import re
+import secrets
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from dlf_jax.errors import UserError
+
+_WILDCARD = re.compile(r"[*?\[]")
+_RAW = CompressionTypes.UNCOMPRESSED
+
+
+def matches(pattern: str) -> list[str]:
+    """Files that a pattern such as ``gs://bucket/photos/**.png`` means, sorted.
+
+    Raises:
+      UserError: there are none, or the file system is not there.
+    """
+    found = listed(pattern)
+    if not found:
+        raise UserError(f"there are no files {pattern}")
+    return found
+
+
+def listed(pattern: str) -> list[str]:
+    """`matches` of what need not be there."""
+    try:
+        (found,) = FileSystems.match([pattern])
+    except Exception as error:  # every file system has its own
+        raise UserError(f"cannot look for {pattern}: {error}") from error
+    return sorted(file.path for file in found.metadata_list)
+
+
+def relative(path: str, pattern: str) -> str:
+    """What a match adds to the folder in front of the first wildcard.
+
+    Raises:
+      ValueError: `path` is not below this folder.
+    """
+    first = _WILDCARD.search(pattern)
+    fixed = pattern[: first.start()] if first else pattern
+    folder = fixed[: fixed.rfind("/") + 1]
+    if not path.startswith(folder):
+        raise ValueError(f"{path} is not in {folder}")
+    return path[len(folder) :]
+
+
+def read(path: str) -> bytes:
+    """Bytes of a file, as they are on disk.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    try:
+        with FileSystems.open(path, compression_type=_RAW) as stream:
+            return stream.read()
+    except Exception as error:
+        raise UserError(f"cannot be read: {error}") from error
+
+
+def write(path: str, data: bytes) -> None:
+    """Writes a file that appears whole or not at all; its folder is made.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    folder = path[: path.rfind("/")]
+    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
+    try:
+        if not FileSystems.exists(folder):
+            _make_folder(folder)
+        with FileSystems.create(temporary, compression_type=_RAW) as stream:
+            stream.write(data)
+        FileSystems.rename([temporary], [path])
+    except Exception as error:
+        if FileSystems.exists(temporary):
+            FileSystems.delete([temporary])
+        raise UserError(f"cannot write {path}: {error}") from error
+
+
+def _make_folder(folder: str) -> None:
+    """Another worker may be first; buckets have no folders."""
+    try:
+        FileSystems.mkdirs(folder)
+    except OSError:
+        if not FileSystems.exists(folder):
+            raise

@@ -1,0 +1,154 @@
+"""``dlf bulk``: what other commands do, over many files and hosts."""
+
+import functools
+import importlib.util
+import logging
+import sys
+from collections.abc import Callable
+
+import click
+
+from dlf_jax.cli.session import limit_options
+from dlf_jax.errors import UserError
+from dlf_jax.limits import Limits
+
+_FAILED = 1
+
+
+@click.group()
+def bulk() -> None:
+    """Works on large folders with Apache Beam.
+
+    What follows -- goes to Beam, such as --direct_num_workers=4
+    --direct_running_mode=multi_processing, or the options of DataflowRunner.
+
+    Outputs are called after their inputs, PATH.dlf for PATH, and appear whole.  The
+    same command goes on after an interruption, and tries again what failed; failures
+    are listed in errors.jsonl, and give the exit status 1.
+    """
+
+
+def _job_options(command: Callable) -> Callable:
+    """Options of every job."""
+    options = (
+        click.option(
+            "--input",
+            "pattern",
+            metavar="PATTERN",
+            required=True,
+            help="Such as 'gs://bucket/photos/**.png', quoted.",
+        ),
+        click.option("--output", metavar="FOLDER", required=True),
+        click.option("--runner", default="DirectRunner", show_default=True),
+        limit_options,
+        click.argument("options", metavar="[-- OPTION...]", nargs=-1),
+    )
+
+    @functools.wraps(command)
+    def checked(**kwargs):
+        if importlib.util.find_spec("apache_beam") is None:
+            raise UserError("apache-beam is missing: pip install 'dlf-jax[beam]'")
+        # Beam warns of what it does without, and of every option that it passes on.
+        logging.getLogger().setLevel(logging.ERROR)
+        kwargs["output"] = kwargs["output"].rstrip("/")
+        command(**kwargs)
+
+    return functools.reduce(lambda f, option: option(f), options[::-1], checked)
+
+
+@bulk.command()
+@click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
+@click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
+@_job_options
+def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
+    """Compresses images to .dlf files."""
+    from dlf_jax.bulk.work import Compress
+    from dlf_jax.codec import catalog
+
+    codec = catalog.load(model)
+    rate = codec.default_rate if rate is None else rate
+    if not 0 <= rate < codec.num_rates:
+        raise UserError(
+            f"there is no rate {rate}: {model} has 0 to {codec.num_rates - 1}"
+        )
+    _run(Compress(model, rate, limits), **job)
+
+
+@bulk.command()
+@click.option(
+    "--model",
+    metavar="NAME_OR_DIR",
+    help="The model that wrote the files, unless it comes with dlf.",
+)
+@_job_options
+def decompress(model: str | None, limits: Limits, **job) -> None:
+    """Gets the images of .dlf files back, as PNG."""
+    from dlf_jax.bulk.work import Decompress
+
+    _run(Decompress(model, limits), **job)
+
+
+@bulk.command()
+@click.option(
+    "--codecs",
+    metavar="NAME,...",
+    default="dlf:dlf-nano",
+    show_default=True,
+    help="As of dlf evaluate.",
+)
+@click.option(
+    "--metrics",
+    metavar="NAME,...",
+    default="psnr,ms_ssim,lpips,dists",
+    show_default=True,
+)
+@_job_options
+def evaluate(codecs: str, metrics: str, limits: Limits, **job) -> None:
+    """Measures codecs on images; writes results.csv, and means.jsonl."""
+    from dlf_jax.bulk.means import summarize
+    from dlf_jax.bulk.work import Evaluate
+    from dlf_jax.evaluation.codecs import parse
+    from dlf_jax.metrics.table import METRICS
+
+    names = tuple(metrics.split(","))
+    for name in names:
+        if name not in METRICS:
+            raise UserError(
+                f"there is no metric {name!r}: use one of {', '.join(METRICS)}"
+            )
+    specs = tuple(parse(text) for text in codecs.split(","))
+    failed = _count(Evaluate(specs, names, limits), **job)
+    means = summarize(job["output"], names, job["runner"], job["options"])
+    for line in means:
+        click.echo(
+            " ".join(
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in line.items()
+            )
+        )
+    if failed:
+        sys.exit(_FAILED)
+
+
+def _run(work: "dlf_jax.bulk.pipeline.Work", **job) -> None:
+    if _count(work, **job):
+        sys.exit(_FAILED)
+
+
+def _count(
+    work: "dlf_jax.bulk.pipeline.Work",
+    pattern: str,
+    output: str,
+    runner: str,
+    options: tuple[str, ...],
+) -> int:
+    """Runs a job, reports it, and returns the number of files that failed."""
+    from dlf_jax.bulk.pipeline import run
+
+    counts = run(work, pattern, output, runner, options)
+    click.echo(
+        f"{output}: {counts.done} done, {counts.before} were there, "
+        f"{counts.failed} failed"
+        + (f", see {output}/errors.jsonl" if counts.failed else "")
+    )
+    return counts.failed

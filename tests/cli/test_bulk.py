@@ -1,0 +1,176 @@
+"""``dlf bulk`` as a user runs it, with two workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dlf_jax
+from dlf_jax.data.image_io import read_image
+from tests.codec.tiny import random_image
+
+pytest.importorskip("apache_beam")
+
+_TWO_WORKERS = (
+    "--",
+    "--direct_num_workers=2",
+    "--direct_running_mode=multi_processing",
+)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Six images in two folders, two of which share a stem, and one that is none."""
+    for i, name in enumerate(
+        ("a/0.png", "a/1.png", "b/0.png", "b/1.png", "b/2.png", "b/2.webp")
+    ):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random_image(10 + i, 15, i)).save(path, lossless=True)
+    (tmp_path / "photos" / "b" / "bad.png").write_bytes(b"no image")
+    return tmp_path / "photos"
+
+
+def _outputs(folder, suffix):
+    found = sorted(folder.rglob(f"*{suffix}"))
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found}
+
+
+def _lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_files_of_one_command(
+    dlf_process, photos, tiny_model, tmp_path
+):
+    def compress(*arguments):
+        return dlf_process(
+            *("bulk", "compress", "--input", f"{photos}/**.*", "--rate", 1),
+            *("--model", tiny_model, "--output", tmp_path / "files", *arguments),
+            cwd=tmp_path,
+        )
+
+    ran = compress(*_TWO_WORKERS)
+    assert ran.returncode == 1, ran.stderr
+    assert "6 done, 0 were there, 1 failed" in ran.stdout
+    (failure,) = _lines(tmp_path / "files/errors.jsonl")
+    assert failure["file"] == f"{photos}/b/bad.png"
+    assert "not an image" in failure["error"]
+    codec = dlf_jax.load(str(tiny_model))
+    wanted = {
+        f"{path.relative_to(photos)}.dlf": codec.compress(read_image(path), rate=1)
+        for path in photos.rglob("*.*")
+        if path.name != "bad.png"
+    }
+    assert _outputs(tmp_path / "files", ".dlf") == wanted
+
+    # Again: what is there stays, what is lacking comes back, the rest is tried again.
+    kept = tmp_path / "files" / "a" / "0.png.dlf"
+    (tmp_path / "files" / "a" / "1.png.dlf").unlink()
+    before = kept.stat().st_mtime_ns
+    Image.fromarray(random_image(8, 8, 0)).save(photos / "b" / "bad.png")
+    ran = compress()
+    assert ran.returncode == 0, ran.stderr
+    assert "2 done, 5 were there, 0 failed" in ran.stdout
+    assert kept.stat().st_mtime_ns == before
+    assert (tmp_path / "files/errors.jsonl").read_text() == ""
+    files = _outputs(tmp_path / "files", ".dlf")
+    assert files.pop("b/bad.png.dlf") and files == wanted
+
+    ran = dlf_process(
+        *("bulk", "decompress", "--input", tmp_path / "files" / "**.dlf"),
+        *("--model", tiny_model, "--output", tmp_path / "images", *_TWO_WORKERS),
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "7 done" in ran.stdout
+    for name, data in wanted.items():
+        image = read_image(tmp_path / "images" / f"{name}.png")
+        np.testing.assert_array_equal(image, codec.decompress(data))
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(photos, tiny_model, tmp_path, repository):
+    command = (
+        *(sys.executable, "-m", "dlf_jax", "bulk", "compress"),
+        *("--input", f"{photos}/**.png", "--model", str(tiny_model)),
+        *("--output", str(tmp_path / "files")),
+    )
+    environ = os.environ | {"PYTHONPATH": str(repository)}
+    first = subprocess.Popen(command, cwd=tmp_path, env=environ)
+    while first.poll() is None and not list(tmp_path.rglob("*.dlf")):
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    there = _outputs(tmp_path / "files", ".dlf")
+    assert there
+    again = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+    assert again.returncode == 1, again.stderr
+    assert f"{5 - len(there)} done, {len(there)} were there" in again.stdout
+    files = _outputs(tmp_path / "files", ".dlf")
+    assert len(files) == 5 and there.items() <= files.items()
+
+
+def test_rows_and_means_of_codecs(dlf, photos, tmp_path):
+    status, out, err = dlf(
+        *("bulk", "evaluate", "--input", f"{photos}/a/*.png", "--codecs", "jpeg"),
+        *("--metrics", "psnr", "--output", tmp_path / "out"),
+    )
+    assert status == 0, err
+    means = _lines(tmp_path / "out/means.jsonl")
+    rows = [
+        row | {"image": path.name.removesuffix(".json")}
+        for path in sorted((tmp_path / "out").glob("*.json"))
+        for row in json.loads(path.read_text())
+    ]
+    assert len(rows) == 2 * len(means)
+    for mean in means:
+        assert mean["images"] == 2 and f"setting {mean['setting']} " in out
+        same = [row for row in rows if row["setting"] == mean["setting"]]
+        for name in ("bytes", "bpp", "psnr"):
+            wanted = np.mean([row[name] for row in same])
+            assert mean[name] == pytest.approx(float(wanted))
+    header, *lines = (tmp_path / "out/results.csv").read_text().splitlines()
+    assert header == "image,codec,setting,bytes,bpp,psnr,encode_s,decode_s"
+    assert sorted(line.split(",")[:4] for line in lines) == sorted(
+        [row["image"], "jpeg", row["setting"], str(row["bytes"])] for row in rows
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--input", "nothing/*.png"), "there are no files nothing/"),
+        (("--input", "{photos}/a/*", "--rate", 9), "there is no rate 9"),
+        (("--input", "{photos}/a/*", "--model", "no"), "no"),
+        (("--input", "{photos}/a/*", "--runner", "No"), "Beam refuses"),
+        (("--input", "{photos}/a/*", "--", "--no=1"), "there is no --no"),
+    ],
+)
+def test_errors_are_one_line(dlf, photos, tmp_path, arguments, message):
+    given = [str(a).format(photos=photos) for a in arguments]
+    status, out, err = dlf("bulk", "compress", "--output", tmp_path / "out", *given)
+    assert status == 2 and out == ""
+    assert err.startswith("dlf: ") and message in err and err.count("\n") == 1
+    assert not list(tmp_path.rglob("*.dlf"))
+
+
+def test_results_of_one_kind_only(dlf, photos, tiny_model, tmp_path):
+    def compress(rate):
+        return dlf(
+            *("bulk", "compress", "--input", f"{photos}/a/*.png", "--rate", rate),
+            *("--model", tiny_model, "--output", tmp_path / "out"),
+        )
+
+    assert compress(0)[0] == 0
+    status, _, err = compress(1)
+    assert status == 2 and "use another --output" in err
