@@ -94,6 +94,27 @@ def test_full_size_at_a_small_size(repository, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("parts", [False, True])
+def test_throughput_of_a_stage(repository, parts):
+    command = [sys.executable, "launch/throughput.py", "--runs=2"]
+    command += ["--config=configs/dlf.py:preset=smoke,stage=tokenizer"]
+    done = subprocess.run(
+        command + ["--parts"] * parts,
+        cwd=repository,
+        env=os.environ | {"PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    product, _, _, *rows = done.stdout.splitlines()
+    assert float(product.split()[2]) > 0
+    assert len(rows) == (5 if parts else 1)
+    for row in rows:
+        milliseconds, _, rate = (float(x) for x in row.split("|")[2:5])
+        assert milliseconds > 0 and rate > 0
+
+
+@pytest.mark.slow
 def test_quickstart_from_nothing_and_again(source_copy, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
