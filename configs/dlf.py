@@ -35,7 +35,7 @@ weights of the package (dlf_jax/weights/dlf-nano/MODEL_CARD.md).
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  With an empty compilation cache the seven
-stages took 33, 12, 64, 27, 94, 54 and 92 seconds of CPU time, next to all of it for
+stages took 30, 10, 58, 25, 77, 44 and 70 seconds of CPU time, next to all of it for
 tracing and compiling.
 """
 
