@@ -1,7 +1,9 @@
 """Files of a bulk job, on any of Beam's file systems: names, and whole outputs only."""
 
+import contextlib
 import re
 import secrets
+from collections.abc import Iterator
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -26,10 +28,8 @@ def matches(pattern: str) -> list[str]:
 
 def listed(pattern: str) -> list[str]:
     """`matches` of what need not be there."""
-    try:
+    with _user_errors(f"cannot look for {pattern}"):
         (found,) = FileSystems.match([pattern])
-    except Exception as error:  # every file system has its own
-        raise UserError(f"cannot look for {pattern}: {error}") from error
     return sorted(file.path for file in found.metadata_list)
 
 
@@ -53,11 +53,11 @@ def read(path: str) -> bytes:
     Raises:
       UserError: it cannot be read.
     """
-    try:
-        with FileSystems.open(path, compression_type=_RAW) as stream:
-            return stream.read()
-    except Exception as error:
-        raise UserError(f"cannot be read: {error}") from error
+    with (
+        _user_errors(f"cannot read {path}"),
+        FileSystems.open(path, compression_type=_RAW) as stream,
+    ):
+        return stream.read()
 
 
 def write(path: str, data: bytes) -> None:
@@ -68,16 +68,25 @@ def write(path: str, data: bytes) -> None:
     """
     folder = path[: path.rfind("/")]
     temporary = f"{path}.{secrets.token_hex(4)}.tmp"
-    try:
+    with _user_errors(f"cannot write {path}"):
         if not FileSystems.exists(folder):
             _make_folder(folder)
-        with FileSystems.create(temporary, compression_type=_RAW) as stream:
-            stream.write(data)
-        FileSystems.rename([temporary], [path])
-    except Exception as error:
-        if FileSystems.exists(temporary):
-            FileSystems.delete([temporary])
-        raise UserError(f"cannot write {path}: {error}") from error
+        try:
+            with FileSystems.create(temporary, compression_type=_RAW) as stream:
+                stream.write(data)
+            FileSystems.rename([temporary], [path])
+        finally:
+            if FileSystems.exists(temporary):
+                FileSystems.delete([temporary])
+
+
+@contextlib.contextmanager
+def _user_errors(what: str) -> Iterator[None]:
+    """Turns errors of file systems into ours."""
+    try:
+        yield
+    except Exception as error:  # every file system raises kinds of its own
+        raise UserError(f"{what}: {error}") from error
 
 
 def _make_folder(folder: str) -> None:

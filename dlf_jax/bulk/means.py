@@ -12,9 +12,7 @@ from dlf_jax.bulk import files
 from dlf_jax.bulk.pipeline import pipeline, write_lines
 
 _KEY = ("codec", "setting")
-_SIZES = ("bytes", "bpp")
 _COUNT = "images"
-_TIMES = ("encode_s", "decode_s")
 
 
 class Mean(beam.CombineFn):
@@ -50,25 +48,24 @@ class Mean(beam.CombineFn):
         return means | {_COUNT: accumulator[_COUNT][1]}
 
 
-def summarize(
-    output: str, metrics: Sequence[str], runner: str, options: Sequence[str]
-) -> list[dict[str, Any]]:
+def summarize(output: str, runner: str, options: Sequence[str]) -> list[dict[str, Any]]:
     """Writes both files from all results in a folder, those of earlier runs included.
 
     Args:
       output: folder of results.
-      metrics: names in `dlf_jax.metrics.table.METRICS`.
       runner, options: as of `dlf_jax.bulk.pipeline.run`.
 
     Returns:
-      One dictionary for each codec and setting.
+      One dictionary for each codec and setting; none where there are no results.
 
     Raises:
       UserError: as of `pipeline`.
     """
-    columns = (*_SIZES, *metrics, *_TIMES)
-    names = ("image", *_KEY, *columns)
     results = files.listed(f"{output}/**.json")
+    if not results:
+        return []
+    names = list(next(_rows(results[0], output)))
+    columns = [name for name in names if name not in ("image", *_KEY)]
     with pipeline(runner, options) as (graph, _):
         rows = (
             graph
@@ -97,7 +94,7 @@ def summarize(
 def _rows(path: str, output: str) -> Iterator[dict[str, Any]]:
     name = path[len(output) + 1 :].removesuffix(".json")
     for row in json.loads(files.read(path)):
-        yield {"image": name, **row}
+        yield row | {"image": name}
 
 
 def _line(row: Mapping[str, Any], names: Sequence[str]) -> str:

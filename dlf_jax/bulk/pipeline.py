@@ -17,7 +17,7 @@ from dlf_jax.errors import UserError
 
 _NAMESPACE = "dlf"
 _QUIET = "--default_sdk_harness_log_level=ERROR"
-# Files that a worker takes at a time: what a crash in the middle costs at most.
+# Files that a worker takes at a time.
 _MAX_BATCH = 16
 
 
@@ -63,7 +63,7 @@ class Process(beam.DoFn):
             try:
                 files.write(target, self._function(files.read(source)))
                 self._done.inc()
-            except Exception as error:
+            except Exception as error:  # a file can break any library in its way
                 known = isinstance(error, UserError)
                 reason = str(error) if known else f"{type(error).__name__}: {error}"
                 self._failed.inc()
@@ -146,7 +146,7 @@ def pipeline(
     try:
         result = graph.run()
         result.wait_until_finish()
-    except Exception as error:  # every runner has its own
+    except Exception as error:  # every runner raises kinds of its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{runner} failed: {reason[-1]}") from error
     results.append(result)

@@ -3,14 +3,14 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from dlf_jax.codec import catalog
 from dlf_jax.codec.compile_cache import enable_compile_cache
 from dlf_jax.data.image_io import decode_image, encode_image
-from dlf_jax.evaluation.codecs import CodecSpec, open_codec
-from dlf_jax.evaluation.runner import code
+from dlf_jax.evaluation.codecs import CodecSpec
+from dlf_jax.evaluation.runner import Row, code
 from dlf_jax.limits import Limits
-from dlf_jax.metrics.rate import bits_per_pixel
 from dlf_jax.metrics.table import measure
 
 
@@ -70,40 +70,29 @@ class Decompress:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Images to JSON: a row for every codec and setting, as in results.csv.
+    """Images to JSON: a `Row.record` for every codec and setting.
 
     Attributes:
       specs: codecs and settings.
       metrics: names in `dlf_jax.metrics.table.METRICS`.
-      limits: on images.
     """
 
     specs: tuple[CodecSpec, ...]
     metrics: tuple[str, ...]
-    limits: Limits = dataclasses.field(repr=False)
     suffix = ".json"
 
     def open(self) -> Callable[[bytes], bytes]:
         """The work, ready; called once a worker process."""
 
         def work(data: bytes) -> bytes:
-            image = decode_image(data, "the file", self.limits.pixels)
-            rows = []
+            image = decode_image(data, "the file")
+            records = []
             for spec in self.specs:
                 for setting in spec.settings:
-                    result, recon = code(image, open_codec(spec.name), setting)
-                    size = len(result.data)
-                    rows.append(
-                        {
-                            "codec": spec.name,
-                            "setting": setting,
-                            "bytes": size,
-                            "bpp": bits_per_pixel(size, *image.shape[:2]),
-                            **measure(image, recon, self.metrics),
-                            "encode_s": result.encode_s,
-                            "decode_s": result.decode_s,
-                        }
-                    )
-            return json.dumps(rows).encode()
+                    result, recon = code(image, spec.name, setting)
+                    result.values |= measure(image, recon, self.metrics)
+                    row = Row(Path(), spec.name, setting, *image.shape[:2], result)
+                    records.append(row.record(self.metrics))
+            return json.dumps(records).encode()
 
         return work

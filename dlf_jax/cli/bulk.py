@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 
+from dlf_jax.cli.evaluate import known_names, specs_of
 from dlf_jax.cli.session import limit_options
 from dlf_jax.errors import UserError
 from dlf_jax.limits import Limits
@@ -40,7 +41,6 @@ def _job_options(command: Callable) -> Callable:
         ),
         click.option("--output", metavar="FOLDER", required=True),
         click.option("--runner", default="DirectRunner", show_default=True),
-        limit_options,
         click.argument("options", metavar="[-- OPTION...]", nargs=-1),
     )
 
@@ -59,6 +59,7 @@ def _job_options(command: Callable) -> Callable:
 @bulk.command()
 @click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
 @click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
+@limit_options
 @_job_options
 def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
     """Compresses images to .dlf files."""
@@ -80,6 +81,7 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
     metavar="NAME_OR_DIR",
     help="The model that wrote the files, unless it comes with dlf.",
 )
+@limit_options
 @_job_options
 def decompress(model: str | None, limits: Limits, **job) -> None:
     """Gets the images of .dlf files back, as PNG."""
@@ -103,23 +105,16 @@ def decompress(model: str | None, limits: Limits, **job) -> None:
     show_default=True,
 )
 @_job_options
-def evaluate(codecs: str, metrics: str, limits: Limits, **job) -> None:
+def evaluate(codecs: str, metrics: str, **job) -> None:
     """Measures codecs on images; writes results.csv, and means.jsonl."""
     from dlf_jax.bulk.means import summarize
     from dlf_jax.bulk.work import Evaluate
-    from dlf_jax.evaluation.codecs import parse
     from dlf_jax.metrics.table import METRICS
 
-    names = tuple(metrics.split(","))
-    for name in names:
-        if name not in METRICS:
-            raise UserError(
-                f"there is no metric {name!r}: use one of {', '.join(METRICS)}"
-            )
-    specs = tuple(parse(text) for text in codecs.split(","))
-    failed = _count(Evaluate(specs, names, limits), **job)
-    means = summarize(job["output"], names, job["runner"], job["options"])
-    for line in means:
+    names = known_names(metrics.split(","), METRICS, "metric")
+    work = Evaluate(tuple(specs_of(codecs)), tuple(names))
+    failed = _count(work, **job)
+    for line in summarize(job["output"], job["runner"], job["options"]):
         click.echo(
             " ".join(
                 f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"

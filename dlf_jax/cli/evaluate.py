@@ -88,22 +88,18 @@ def evaluate(
 
     from dlf_jax.evaluation import summary
     from dlf_jax.evaluation.cache import Cache
-    from dlf_jax.evaluation.codecs import parse
     from dlf_jax.evaluation.outputs import write_outputs
     from dlf_jax.evaluation.published import published_curves
     from dlf_jax.evaluation.runner import evaluate as run
     from dlf_jax.metrics.table import METRICS
 
     files = _image_files([*images, *paths])
-    names = _known(metrics.split(","), METRICS, "metric")
-    specs = [parse(text) for text in codecs.split(",")]
+    names, specs = known_names(metrics.split(","), METRICS, "metric"), specs_of(codecs)
     known = [spec.name for spec in specs]
-    if len(set(known)) < len(known):
-        raise UserError("a codec is named twice: without @ it runs all its settings")
     if anchor is None and "vvc" in known:
         anchor = "vvc"
     elif anchor is not None:
-        _known([anchor], known, "anchor")
+        known_names([anchor], known, "anchor")
     curves = published_curves(published) if published else []
     cache = Cache(out / "cache") if out else None
 
@@ -139,7 +135,18 @@ def _image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def _known(names: list[str], table: Collection[str], kind: str) -> list[str]:
+def specs_of(codecs: str) -> "list[dlf_jax.evaluation.codecs.CodecSpec]":
+    """Reads the codecs of --codecs."""
+    from dlf_jax.evaluation.codecs import parse
+
+    specs = [parse(text) for text in codecs.split(",")]
+    if len({spec.name for spec in specs}) < len(specs):
+        raise UserError("a codec is named twice: without @ it runs all its settings")
+    return specs
+
+
+def known_names(names: list[str], table: Collection[str], kind: str) -> list[str]:
+    """`names`, all of which must be in `table`."""
     for name in names:
         if name not in table:
             raise UserError(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +17,8 @@ from tqdm import tqdm
 from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.cache import Cache, Result, key
-from dlf_jax.evaluation.codecs import CodecSpec, ImageCodec, open_codec
+from dlf_jax.evaluation.codecs import CodecSpec, open_codec
+from dlf_jax.metrics.rate import bits_per_pixel
 from dlf_jax.metrics.table import measure
 from dlf_jax.typing import UInt8
 
@@ -38,6 +40,20 @@ class Row:
     height: int
     width: int
     result: Result
+
+    def record(self, metrics: Sequence[str]) -> dict[str, Any]:
+        """The line of a table: name of the image, codec, setting, sizes, metrics."""
+        size = len(self.result.data)
+        return {
+            "image": self.path.name,
+            "codec": self.codec,
+            "setting": self.setting,
+            "bytes": size,
+            "bpp": bits_per_pixel(size, self.height, self.width),
+            **{name: self.result.values[name] for name in metrics},
+            "encode_s": self.result.encode_s,
+            "decode_s": self.result.decode_s,
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,30 +167,31 @@ def _end_with_parent() -> None:
 
 def _run(job: _Job, known: Result | None) -> tuple[Result, np.ndarray]:
     """Codes one image there and back, or only back where the file is known."""
-    image, codec = _image(job.path), open_codec(job.codec)
+    image = _image(job.path)
     if known:
-        return known, codec.decompress(known.data)
+        return known, open_codec(job.codec).decompress(known.data)
     try:
-        return code(image, codec, job.setting)
+        return code(image, job.codec, job.setting)
     except UserError as error:
         raise UserError(f"{job.path}: {error}") from error
 
 
 def code(
-    image: UInt8[np.ndarray, "H W 3"], codec: ImageCodec, setting: str
+    image: UInt8[np.ndarray, "H W 3"], codec: str, setting: str
 ) -> tuple[Result, UInt8[np.ndarray, "H W 3"]]:
     """An image to a file and back: the file and the times, without metrics; a picture.
 
     Raises:
       UserError: the codec fails.
     """
+    opened = open_codec(codec)
     start = time.perf_counter()
-    data = codec.compress(image, setting)
+    data = opened.compress(image, setting)
     middle = time.perf_counter()
-    recon = codec.decompress(data)
+    recon = opened.decompress(data)
     end = time.perf_counter()
     if recon.shape != image.shape:
-        raise UserError(f"{_size(image)} pixels became {_size(recon)}")
+        raise UserError(f"{codec} made {_size(recon)} pixels of {_size(image)}")
     return Result(data, middle - start, end - middle), recon
 
 

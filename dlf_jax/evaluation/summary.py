@@ -8,7 +8,6 @@ import pandas as pd
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.runner import Row
 from dlf_jax.metrics.bd_rate import bd_rate
-from dlf_jax.metrics.rate import bits_per_pixel
 from dlf_jax.metrics.table import METRICS
 
 TIMES = ["encode_s", "decode_s"]
@@ -16,19 +15,7 @@ TIMES = ["encode_s", "decode_s"]
 
 def per_image(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
     """One line for each image, codec and setting."""
-    return pd.DataFrame(
-        {
-            "image": row.path.name,
-            "codec": row.codec,
-            "setting": row.setting,
-            "bytes": len(row.result.data),
-            "bpp": bits_per_pixel(len(row.result.data), row.height, row.width),
-            **{name: row.result.values[name] for name in metrics},
-            "encode_s": row.result.encode_s,
-            "decode_s": row.result.decode_s,
-        }
-        for row in rows
-    )
+    return pd.DataFrame(row.record(metrics) for row in rows)
 
 
 def means(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
