@@ -207,6 +207,8 @@ def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array])
     """`params` with initial values where it holds shapes; nothing else is computed."""
     leaves, placements = path_names(params), path_names(plan.placements.params)
     fresh = [p for p, x in leaves.items() if isinstance(x, jax.ShapeDtypeStruct)]
+    if not fresh:
+        return params
 
     def init(*arguments):
         drawn = path_names(plan.task.init(*arguments))
