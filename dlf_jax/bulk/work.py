@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
 from dlf_jax.codec import catalog
 from dlf_jax.codec.compile_cache import enable_compile_cache
 from dlf_jax.data.image_io import decode_image, encode_image
+from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import CodecSpec
 from dlf_jax.evaluation.runner import Row, code
 from dlf_jax.limits import Limits
@@ -20,11 +22,13 @@ class Compress:
 
     Attributes:
       model: name or directory, the same on every host.
+      fingerprint: of that model.
       rate: rate index.
       limits: on images.
     """
 
     model: str
+    fingerprint: str
     rate: int
     limits: Limits = dataclasses.field(repr=False)
     suffix = ".dlf"
@@ -33,6 +37,8 @@ class Compress:
         """The work, ready; called once a worker process."""
         enable_compile_cache()
         codec = catalog.load(self.model, self.limits)
+        if codec.model.fingerprint.hex() != self.fingerprint:
+            raise UserError(f"{self.model} is another model on {platform.node()}")
 
         def work(data: bytes) -> bytes:
             image = decode_image(data, "the file", self.limits.pixels)

@@ -72,7 +72,7 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
         raise UserError(
             f"there is no rate {rate}: {model} has 0 to {codec.num_rates - 1}"
         )
-    _run(Compress(model, rate, limits), **job)
+    _run(Compress(model, codec.model.fingerprint.hex(), rate, limits), **job)
 
 
 @bulk.command()

@@ -38,10 +38,12 @@ class CodecSpec:
     Attributes:
       name: what results are listed under, such as "vvc" or "dlf:dlf-nano".
       settings: those to run.
+      version: see `ImageCodec`.
     """
 
     name: str
     settings: tuple[str, ...]
+    version: str
 
 
 def parse(text: str) -> CodecSpec:
@@ -52,11 +54,11 @@ def parse(text: str) -> CodecSpec:
         installed.
     """
     name, at, setting = text.partition("@")
-    settings = open_codec(name).settings
-    if at and setting not in settings:
-        known = ", ".join(settings)
+    codec = open_codec(name)
+    if at and setting not in codec.settings:
+        known = ", ".join(codec.settings)
         raise UserError(f"{name} has no setting {setting!r}: it is one of {known}")
-    return CodecSpec(name, (setting,) if at else settings)
+    return CodecSpec(name, (setting,) if at else codec.settings, codec.version)
 
 
 @functools.cache

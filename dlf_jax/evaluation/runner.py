@@ -92,9 +92,8 @@ def evaluate(
     for path in paths:
         image = read_image(path)
         for spec in specs:
-            version = open_codec(spec.name).version
             for setting in spec.settings:
-                name = key(image, spec.name, setting, version)
+                name = key(image, spec.name, setting, spec.version)
                 found = cache.get(name) if cache else None
                 job = _Job(path, spec.name, setting, name)
                 jobs.append((job, image.shape[:2]))

@@ -12,10 +12,15 @@ import pytest
 from PIL import Image
 
 import dlf_jax
+from dlf_jax.codec import catalog
 from dlf_jax.data.image_io import read_image
-from tests.codec.tiny import random_image
+from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS
+from tests.codec.tiny import make_model, random_image
 
 pytest.importorskip("apache_beam")
+
+from dlf_jax.bulk.work import Compress
 
 _TWO_WORKERS = (
     "--",
@@ -164,13 +169,24 @@ def test_errors_are_one_line(dlf, photos, tmp_path, arguments, message):
     assert not list(tmp_path.rglob("*.dlf"))
 
 
-def test_results_of_one_kind_only(dlf, photos, tiny_model, tmp_path):
+def test_results_of_one_kind_only(dlf, photos, tmp_path):
     def compress(rate):
         return dlf(
             *("bulk", "compress", "--input", f"{photos}/a/*.png", "--rate", rate),
-            *("--model", tiny_model, "--output", tmp_path / "out"),
+            *("--model", tmp_path / "model", "--output", tmp_path / "out"),
         )
 
+    make_model(tmp_path / "model")
     assert compress(0)[0] == 0
     status, _, err = compress(1)
     assert status == 2 and "use another --output" in err
+    make_model(tmp_path / "model", seed=1)
+    catalog.load.cache_clear()
+    status, _, err = compress(0)
+    assert status == 2 and "use another --output" in err
+
+
+def test_a_host_with_other_weights_is_an_error(tiny_model):
+    work = Compress(str(tiny_model), "00", 0, DEFAULT_LIMITS)
+    with pytest.raises(UserError, match="is another model on "):
+        work.open()

@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from dlf_jax.checkpoints.store import load_model
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation import codecs
 from dlf_jax.evaluation.codecs import CodecSpec, open_codec, parse
@@ -49,8 +50,9 @@ def test_a_damaged_vvc_file_is_an_error_of_one_line():
 def test_settings_of_a_model_are_its_rates(tmp_path):
     make_model(tmp_path)
     name = f"dlf:{tmp_path}"
-    assert parse(name) == CodecSpec(name, ("0", "1"))
-    assert parse(f"{name}@1") == CodecSpec(name, ("1",))
+    version = load_model(tmp_path).fingerprint.hex()
+    assert parse(name) == CodecSpec(name, ("0", "1"), version)
+    assert parse(f"{name}@1") == CodecSpec(name, ("1",), version)
     codec, image = open_codec(name), smooth(10, 15)
     assert codec.decompress(codec.compress(image, "1")).shape == image.shape
 
