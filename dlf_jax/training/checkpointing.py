@@ -37,7 +37,15 @@ class Checkpoints:
         self._manager = _open(
             workdir,
             preservation_policy=AnyPreservationPolicy(
-                [LatestN(1), BestN(get_metric_fn=_loss, reverse=True, n=1)]
+                [
+                    LatestN(1),
+                    BestN(
+                        get_metric_fn=_loss,
+                        reverse=True,
+                        n=1,
+                        keep_checkpoints_without_metrics=False,
+                    ),
+                ]
             ),
         )
 
