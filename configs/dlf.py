@@ -30,8 +30,10 @@ Official vqgan and tokenizer are downloads, which `dlf convert` reads.  What the
 code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
-vqgan, tokenizer, align, pixel in this order, 63 minutes in all as measured for the
-weights of the package (dlf_jax/weights/dlf-nano/MODEL_CARD.md).
+vqgan, align, pixel in this order, with tokenizer before align if wished.  The settings
+of pixel are those of the last of several runs that made the weights of the package, in
+five hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align they
+are untried.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  With an empty compilation cache the seven
@@ -194,13 +196,16 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "optimizer.warmup_steps": 50,
         },
         "pixel": {
-            "steps": 6_000,
-            "loss.lpips": 0.5,
-            "loss.lpips_alex": 1.0,
-            "loss.lpips_images": 2,
+            "steps": 20_000,
+            "crop.min_scale": 0.85,
+            "loss.lpips": 0.0,
+            "loss.lpips_alex": 1.5,
+            "loss.dists": 1.5,
+            "loss.lpips_images": 4,
             "loss.decode_crop": 64,
-            "lmbda": ((12.0,), (2.5,), (0.5,), (0.08,)),
-            "optimizer.learning_rate": 8e-4,
+            "lmbda": ((17.0,), (4.5,), (1.1,), (0.12,)),
+            "optimizer.name": "muon",
+            "optimizer.learning_rate": 5e-4,
         },
     }
     common = {"model": "dlf-nano", "batch_size": 8, "crop.size": 128}
@@ -323,6 +328,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.seed = 0  # of weights, data order, crops, rates and noise
     config.steps = 0  # length of the stage; the schedule ends with it
     config.optimizer = ml_collections.ConfigDict()
+    config.optimizer.name = "adam"  # as released; or muon, for its kernels
     config.optimizer.learning_rate = 3e-4  # peak
     config.optimizer.schedule = "cosine"  # half a cosine after the rise; or constant
     config.optimizer.warmup_steps = 100  # linear rise to the peak

@@ -40,6 +40,8 @@ class VQGANConfig:
         channels beside both convolutional nets, which then end without normalisation
         and add what it lacks.  It is learnt within a few hundred steps, where the nets
         alone need thousands.
+      texture_channels: channels of noise that the decoder shapes into texture at its
+        finest level, where smooth features have none; 0 for none.
     """
 
     channels: int = 128
@@ -53,6 +55,7 @@ class VQGANConfig:
     norm_groups: int = 32
     patch: int = 1
     linear_path: bool = False
+    texture_channels: int = 0
 
     @property
     def stride(self) -> int:

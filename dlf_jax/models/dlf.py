@@ -99,9 +99,13 @@ class DLF(nn.Module):
         logits = self._logits(self.tokens.lookup(tokens), y_hat, rate)
         return self.reconstruct(self.vqgan.lookup(logits))
 
-    def reconstruct(self, latent: Float[Array, "B H W E"]) -> Float[Array, "B h w 3"]:
-        """Image of a latent of the VQGAN, not clipped."""
-        return self.vqgan.decode(latent)
+    def reconstruct(
+        self,
+        latent: Float[Array, "B H W E"],
+        texture: Float[Array, "N I J T"] | None = None,
+    ) -> Float[Array, "B h w 3"]:
+        """Image of a latent of the VQGAN, not clipped; see `VQGAN.decode`."""
+        return self.vqgan.decode(latent, texture)
 
     def __call__(
         self,

@@ -40,6 +40,7 @@ VARIANTS: dict[str, DLFConfig] = {
             num_codes=256,
             norm_groups=0,
             linear_path=True,
+            texture_channels=16,
         ),
     ),
     # A toy with every kind of part in it, to see training work.

@@ -7,6 +7,7 @@ from dlf_jax.models.config import VQGANConfig
 from dlf_jax.nn.layers import Dense, cell_or_group_norm, conv, dense
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
+from dlf_jax.ops.noise import fixed_noise
 from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
 from dlf_jax.typing import Array, Float
 
@@ -40,6 +41,18 @@ class _Middle(nn.Module):
         if self.attention:
             x = SpatialAttention(self.norm_groups, name="attention")(x)
         return ResBlock(x.shape[-1], self.norm_groups, name="block_1")(x)
+
+
+class _Texture(nn.Module):
+    """Adds noise, as strong in each channel and place as the features want it."""
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "B H W C"], noise: Float[Array, "N H W T"]
+    ) -> Float[Array, "B H W C"]:
+        strength = dense(x, noise.shape[-1], "strength")
+        zeros = nn.initializers.zeros
+        return x + Dense(x.shape[-1], kernel_init=zeros, name="out")(strength * noise)
 
 
 class VQGANEncoder(nn.Module):
@@ -77,12 +90,16 @@ class VQGANDecoder(nn.Module):
     config: VQGANConfig
 
     @nn.compact
-    def __call__(self, x: Float[Array, "B h w C"]) -> Float[Array, "B H W 3"]:
+    def __call__(
+        self, x: Float[Array, "B h w C"], texture: Float[Array, "N I J T"]
+    ) -> Float[Array, "B H W 3"]:
         cfg = self.config
         latent = x
         x = conv(x, cfg.channels * cfg.multipliers[-1], "conv_in")
         x = _Middle(cfg.mid_attention, cfg.norm_groups, name="middle")(x)
         for i, multiplier in reversed(list(enumerate(cfg.multipliers))):
+            if i == 0 and cfg.texture_channels:
+                x = _Texture(name="texture")(x, texture)
             x = _Level(
                 cfg.channels * multiplier,
                 cfg.num_res_blocks + 1,
@@ -134,9 +151,23 @@ class VQGAN(nn.Module):
         """The expected code vector under softmax(`logits`) (spec §12)."""
         return nn.softmax(logits) @ self.quantizer.codebook
 
-    def decode(self, latent: Float[Array, "B h w E"]) -> Float[Array, "B H W 3"]:
-        """Image of a latent, not clipped."""
-        return self.decoder(self.post_quant_conv(latent))
+    def decode(
+        self,
+        latent: Float[Array, "B h w E"],
+        texture: Float[Array, "N I J T"] | None = None,
+    ) -> Float[Array, "B H W 3"]:
+        """Image of a latent, not clipped.
+
+        Args:
+          latent: as `encode` gives it, quantised or not.
+          texture: noise of variance 1 for the cells of the finest level, of every image
+            or of all alike (N = 1); by default always the same.
+        """
+        cfg = self.config
+        if texture is None:
+            height, width = (s * cfg.stride // cfg.patch for s in latent.shape[1:3])
+            texture = fixed_noise(height, width, cfg.texture_channels)
+        return self.decoder(self.post_quant_conv(latent), texture)
 
     def __call__(self, image: Float[Array, "B H W 3"]) -> VQGANOutput:
         """Autoencodes `image` (in [-1, 1]) through the codebook."""

@@ -20,6 +20,7 @@ class Draws:
       noise: what stands for the rounding of symbols.
       cells: upper left corner of the decoded square, in cells.
       crops: upper left corner of what LPIPS-VGG and DISTS see, in pixels.
+      texture: of what is decoded.
       continuous: whether the image skips the quantiser of the VQGAN.
     """
 
@@ -27,6 +28,7 @@ class Draws:
     noise: Float[Array, "B h w N"] | None = None
     cells: Int[Array, "B 2"] | None = None
     crops: Int[Array, "B 2"] | None = None
+    texture: Float[Array, "B H W T"] | None = None
     continuous: Bool[Array, "B"] | None = None
 
 

@@ -1,10 +1,11 @@
-"""Adam in groups, with a schedule, and a limit on gradients as an option."""
+"""Adam or Muon in groups, with a schedule, and a limit on gradients as an option."""
 
 import dataclasses
 from typing import Any, Literal
 
 import jax
 import optax
+import optax.contrib
 
 from dlf_jax.training.stages import (
     ADVERSARY,
@@ -27,6 +28,9 @@ class OptimizerConfig:
       final_factor: learning rate of the last step over the peak, with "cosine".
       clip_norm: limit on the norm of the gradient of all trained ones; 0 for none.
       b1, b2: decay of Adam's moments.
+      name: "adam", as released, or "muon" (arXiv 2502.16982): updates of kernels get
+        singular values of one size, and what is no kernel is left to Adam with
+        Nesterov's momentum.  Learning rates mean about the same to both.
       schedule: what follows the warm-up: "cosine", a half one down to the last step, or
         "constant", as released.
     """
@@ -38,6 +42,7 @@ class OptimizerConfig:
     b1: float
     b2: float
     schedule: Literal["cosine", "constant"] = "cosine"
+    name: Literal["adam", "muon"] = "adam"
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
@@ -76,9 +81,8 @@ def make_optimizer(
     labels = match_rules(params, rules)
     groups = select(labels, trained_paths(params, rules))
     names = sorted(set(path_names(groups).values()))
-    adam = optax.scale_by_adam(b1=config.b1, b2=config.b2)
     chain = [
-        optax.multi_transform(dict.fromkeys(names, adam), groups),
+        optax.multi_transform(dict.fromkeys(names, _direction(config)), groups),
         optax.scale_by_learning_rate(make_schedule(config, num_steps)),
     ]
     if config.clip_norm:
@@ -87,3 +91,29 @@ def make_optimizer(
         both = {TRAINED: clip, ADVERSARY: clip}
         chain.insert(0, optax.multi_transform(both, players))
     return optax.chain(*chain)
+
+
+def _direction(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Gradients to what the learning rate scales."""
+    if config.name == "adam":
+        return optax.scale_by_adam(b1=config.b1, b2=config.b2)
+    descent = optax.contrib.muon(
+        1.0,
+        adam_b1=config.b1,
+        adam_b2=config.b2,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=_matrices,
+    )
+    return optax.chain(descent, optax.scale(-1.0))
+
+
+def _matrices(params: Any) -> Any:
+    """How kernels are matrices; None for what is none, depthwise kernels included."""
+
+    def axes(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+        if path[-1].key != "kernel" or leaf.shape[-2] == 1:
+            return None
+        *inputs, outputs = range(leaf.ndim)
+        return optax.contrib.MuonDimensionNumbers(tuple(inputs), outputs)
+
+    return jax.tree_util.tree_map_with_path(axes, params)

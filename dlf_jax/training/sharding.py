@@ -23,7 +23,7 @@ _WHOLE, _SPLIT = "whole", "split"
 # Over the paths of a whole training state: parameters, their moments and their average
 # end alike and so are placed alike.
 _PLACEMENTS: Rules = (
-    ("step|rungs|usage/.*|(.*/)?count", _WHOLE),
+    ("step|rungs|usage/.*|(.*/)?(count|ns_coeffs)", _WHOLE),
     # Vectors: less than a thousandth of all bytes, not worth a collective.
     ("(.*/)?(bias|scale|layer_scale|gain|mean|var|prior_vector)", _WHOLE),
     ("(.*/)?(class_embedding|mask_token)", _WHOLE),

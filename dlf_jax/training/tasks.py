@@ -12,6 +12,7 @@ from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF, CodecOutput, SemanticTokenizer
 from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.nn.vector_quantizer import VQOutput
+from dlf_jax.ops.noise import drawn_noise
 from dlf_jax.training import objectives
 from dlf_jax.training.draws import (
     Draws,
@@ -167,25 +168,35 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
         return with_discriminator(config, params, key, image)
 
     def draw(key: Array, shape: tuple[int, ...]) -> Draws:
-        codec_key, decode_key, crop_key = jax.random.split(key, 3)
+        codec_key, decode_key, crop_key, texture_key = jax.random.split(key, 4)
         batch, height, width, _ = shape
         size = num_cells(height)
         grid = (height // model_config.patch_size, width // model_config.patch_size)
         sides = 2 * (size * model_config.patch_size,)
+        vqgan = model_config.vqgan
+        texture = (batch, *(s // vqgan.patch for s in sides), vqgan.texture_channels)
         return _draw_codec(model, codec_key, shape).replace(
             cells=square_corners(decode_key, batch, grid, size),
             crops=square_corners(crop_key, batch, sides, config.lpips_crop),
+            texture=drawn_noise(texture_key, texture),
         )
 
-    def decode(params: Any, latent: Array) -> Array:
-        return model.apply({"params": params}, latent, method=DLF.reconstruct)
+    def decode(texture: Array, params: Any, latent: Array) -> Array:
+        return model.apply({"params": params}, latent, texture, method=DLF.reconstruct)
 
     def loss(params: Any, constants: Any, image: Array, draws: Draws) -> Outcome:
         out, outcome = _codec_outcome(model, config, params, constants, image, draws)
         size = num_cells(image.shape[1])
         latent, target = objectives.crop_cells(draws.cells, out.latent, image, size)
         return image_outcome(
-            config, constants, params, decode, draws.crops, latent, target, outcome
+            config,
+            constants,
+            params,
+            partial(decode, draws.texture),
+            draws.crops,
+            latent,
+            target,
+            outcome,
         )
 
     return Task(init, draw, loss, perceptual=perceptual_networks(config))

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from dlf_jax.models.vqgan import VQGAN
+from dlf_jax.ops.noise import drawn_noise
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +90,33 @@ def test_the_linear_path_leaves_out_the_last_normalisation(config, image):
     assert plain - linear == {
         f"{part}/norm_out/{leaf}" for part in parts for leaf in ("scale", "bias")
     }
+
+
+def test_texture_is_one_pattern_unless_given(config):
+    textured = dataclasses.replace(config.vqgan, texture_channels=3)
+    latents = jnp.ones((2, 3, 2, textured.embed_dim))
+    noise = drawn_noise(jax.random.key(1), (2, 12, 8, 3))
+
+    @jax.jit
+    def run(latents, noise):
+        module = VQGAN(textured)
+        image = jnp.zeros((1, 2 * textured.stride, 2 * textured.stride, 3))
+        params = module.init(jax.random.key(0), image)["params"]
+        decode = functools.partial(module.apply, method=VQGAN.decode)
+        fresh = decode({"params": params}, latents, noise)
+        out = params["decoder"]["texture"]["out"]
+        out["kernel"] = jnp.ones_like(out["kernel"])
+        variables = {"params": params}
+        return (
+            fresh,
+            decode(variables, latents),
+            decode(variables, latents[:1]),
+            decode(variables, latents, noise),
+        )
+
+    fresh, fixed, single, drawn = map(np.asarray, run(latents, noise))
+    np.testing.assert_allclose(fresh[0], fresh[1], atol=1e-6)
+    np.testing.assert_allclose(fixed[0], fixed[1], atol=1e-6)
+    np.testing.assert_allclose(fixed[:1], single, atol=1e-6)
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+    assert np.abs(fixed - fresh).max() > 1e-3

@@ -257,3 +257,39 @@ def test_rates_are_spread_over_the_batch():
 def test_mean_metrics_are_floats():
     found = mean_metrics([{"loss": jnp.float32(1.0)}, {"loss": jnp.float32(3.0)}])
     assert found == {"loss": 2.0}
+
+
+def test_muon_moves_a_kernel_in_all_directions_alike():
+    shapes = {"kernel": (3, 3, 4, 8), "bias": (8,)}
+    depthwise = {"kernel": (3, 3, 1, 4)}
+    shapes = {"a": {"conv": shapes, "depth_conv": depthwise}}
+    rng = np.random.default_rng(0)
+
+    def draw(shape):
+        return jnp.asarray(rng.normal(size=shape), jnp.float32)
+
+    params, gradients = (
+        jax.tree.map(draw, shapes, is_leaf=lambda x: isinstance(x, tuple))
+        for _ in range(2)
+    )
+
+    wanted = gradients["a"]["conv"]
+    wanted["kernel"] *= 0.5 ** jnp.arange(8)
+
+    def update(name):
+        config = dataclasses.replace(_OPTIMIZER, name=name, clip_norm=0.0)
+        tx = make_optimizer(config, 10, params, (("a/.*", "trained"),))
+        return path_names(tx.update(gradients, tx.init(params), params)[0])
+
+    adam, muon = update("adam"), update("muon")
+    for path in ("a/conv/bias", "a/depth_conv/kernel"):
+        nesterov = 0.9 * 0.1 / (1 - 0.9**2) + 1.0  # at the first step
+        np.testing.assert_allclose(muon[path], nesterov * adam[path], rtol=1e-5)
+    before, after = (
+        np.reshape(x, (36, 8)) for x in (wanted["kernel"], muon["a/conv/kernel"])
+    )
+    assert np.sum(before * after) < 0
+    before, after = (np.linalg.svd(x, compute_uv=False) for x in (before, after))
+    assert before[0] > 50 * before[-1] and after[0] < 2 * after[-1]
+    root_mean_square = np.linalg.norm(after) / 288**0.5
+    np.testing.assert_allclose(root_mean_square, 0.2e-2, rtol=0.2)
