@@ -12,8 +12,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 selection=(-m "not slow")
-# A process a core, each with files of its own, whose tests share what they compile.
-workers=(-n auto --maxprocesses 4 --dist loadfile)
+# A process a core, each with files of its own, whose tests share what they compile.  In
+# the order of the files, since those with the fewest tests have the longest ones.
+workers=(-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 full=
 make_environment .venv-test test,train,tfds,evaluate,beam
 python=.venv-test/bin/python

@@ -65,6 +65,7 @@ def gradient(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[float, float]
 def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
     """The kinds of layers that a step is made of, at the sizes of one tile."""
     grid, vqgan = config.grid, config.vqgan
+    finest = config.tile_size // vqgan.patch
     cells, latent = (batch, grid, grid), (batch, grid // 2, grid // 2)
     tokens = (batch, grid * grid + config.num_tokens, config.decoder.width)
     image = (batch, lpips_side, lpips_side, 3)
@@ -73,6 +74,7 @@ def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
         "VQGAN decoder (convolutions)": (
             VQGANDecoder(vqgan),
             (*cells, vqgan.z_channels),
+            (batch, finest, finest, vqgan.texture_channels),
         ),
         "ViT block (attention)": (TransformerBlock(config.decoder.num_heads), tokens),
         "Swin group (window attention)": (
