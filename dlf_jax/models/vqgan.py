@@ -44,15 +44,16 @@ class _Middle(nn.Module):
 
 
 class _Texture(nn.Module):
-    """Adds noise, as strong in each channel and place as the features want it."""
+    """Adds noise from ±½, as strong in each channel and place as the features ask."""
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "B H W C"], noise: Float[Array, "N H W T"]
     ) -> Float[Array, "B H W C"]:
         strength = dense(x, noise.shape[-1], "strength")
+        texture = strength * (12**0.5 * noise)  # of variance 1
         zeros = nn.initializers.zeros
-        return x + Dense(x.shape[-1], kernel_init=zeros, name="out")(strength * noise)
+        return x + Dense(x.shape[-1], kernel_init=zeros, name="out")(texture)
 
 
 class VQGANEncoder(nn.Module):
@@ -160,8 +161,8 @@ class VQGAN(nn.Module):
 
         Args:
           latent: as `encode` gives it, quantised or not.
-          texture: noise of variance 1 for the cells of the finest level, of every image
-            or of all alike (N = 1); by default always the same.
+          texture: noise, uniform in ±½, for the cells of the finest level, of every
+            image or of all alike (N = 1); by default always the same.
         """
         cfg = self.config
         if texture is None:

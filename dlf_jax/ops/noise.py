@@ -1,20 +1,12 @@
-"""Uniform noise of mean 0 and variance 1."""
+"""Noise that is no chance."""
 
-import jax
 import jax.numpy as jnp
 
 from dlf_jax.typing import Array, Float
 
-_HALF_WIDTH = 3**0.5
-
-
-def drawn_noise(key: Array, shape: tuple[int, ...]) -> Float[Array, "*S"]:
-    """Independent values in [−√3, √3)."""
-    return jax.random.uniform(key, shape, minval=-_HALF_WIDTH, maxval=_HALF_WIDTH)
-
 
 def fixed_noise(height: int, width: int, channels: int) -> Float[Array, "1 H W C"]:
-    """What looks like `drawn_noise`, but is the same on every machine and every time.
+    """White noise, uniform in ±½, the same on every machine and every time.
 
     A value depends on its row, column and channel alone, not on the size of the map.
     """
@@ -22,8 +14,7 @@ def fixed_noise(height: int, width: int, channels: int) -> Float[Array, "1 H W C
     for size, shape in ((height, (-1, 1, 1)), (width, (-1, 1)), (channels, (-1,))):
         index = jnp.arange(size, dtype=jnp.uint32).reshape(shape)
         value = _scramble(value + index)
-    fraction = (value >> 8).astype(jnp.float32) / 2**24
-    return (2 * fraction - 1)[None] * _HALF_WIDTH
+    return (value >> 8).astype(jnp.float32)[None] / 2**24 - 0.5
 
 
 def _scramble(x: Array) -> Array:

@@ -32,7 +32,7 @@ class Draws:
     continuous: Bool[Array, "B"] | None = None
 
 
-def uniform_noise(key: Array, shape: tuple[int, ...]) -> Float[Array, "B h w N"]:
+def uniform_noise(key: Array, shape: tuple[int, ...]) -> Float[Array, "*S"]:
     """Uniform in ±½."""
     return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
 

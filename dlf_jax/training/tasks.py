@@ -12,7 +12,6 @@ from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF, CodecOutput, SemanticTokenizer
 from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.nn.vector_quantizer import VQOutput
-from dlf_jax.ops.noise import drawn_noise
 from dlf_jax.training import objectives
 from dlf_jax.training.draws import (
     Draws,
@@ -178,7 +177,7 @@ def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
         return _draw_codec(model, codec_key, shape).replace(
             cells=square_corners(decode_key, batch, grid, size),
             crops=square_corners(crop_key, batch, sides, config.lpips_crop),
-            texture=drawn_noise(texture_key, texture),
+            texture=uniform_noise(texture_key, texture),
         )
 
     def decode(texture: Array, params: Any, latent: Array) -> Array:
