@@ -88,11 +88,13 @@ def main(model_name: str, photos: tuple[str, ...], workdir: str | None) -> None:
                 rate, *row[:6]
             )
         )
-    print("seconds: encode, decode, and of each the context model with coding")
+    print("seconds: encode, decode, and in each the context model with coding")
     for rate, row in enumerate(rows):
-        share = 200 * row[8] / (row[6] + row[7])
+        shares = 100 * row[8] / row[6:8]
         print(
-            "rate {}: {:.2f}, {:.2f}, {:.3f} ({:.1f} %)".format(rate, *row[6:9], share)
+            "rate {}: {:.3f}, {:.3f}, {:.4f} ({:.1f} %, {:.1f} %)".format(
+                rate, *row[6:9], *shares
+            )
         )
     if floats is not None:
         print("details under the integer context model, against the one trained")

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from dlf_jax.coding.symbol_coder import MAX_SYMBOL, SymbolDecoder, SymbolEncoder
 from dlf_jax.coding.tables import scale_to_index
-from dlf_jax.ops.partition import NUM_PARTS, fold, part_masks, unfold
+from dlf_jax.ops.partition import fold, part_masks, unfold
 
 
 @runtime_checkable
@@ -44,8 +44,8 @@ def encode_latent(
     """
     scaled = y / context.quant_step
 
-    def quantize(part, means, indexes):
-        residuals = np.round(fold((scaled - means) * _mask(part, y.shape)))
+    def quantize(mask, means, indexes):
+        residuals = np.round(fold((scaled - means) * mask))
         symbols = np.clip(_in_file_order(residuals), -MAX_SYMBOL, MAX_SYMBOL)
         symbols = np.where(indexes < 0, 0, symbols).astype(np.int32)
         encoder.encode(symbols, indexes)
@@ -58,34 +58,31 @@ def decode_latent(
     context: ContextModel, decoder: SymbolDecoder
 ) -> tuple[Int[np.ndarray, "4 M"], Float[np.ndarray, "1 h w N"]]:
     """Reads the symbols that `encode_latent` wrote; returns the same as it."""
-    return _four_steps(context, lambda part, means, indexes: decoder.decode(indexes))
+    return _four_steps(context, lambda mask, means, indexes: decoder.decode(indexes))
 
 
 def _four_steps(
     context: ContextModel,
-    code: Callable[[int, np.ndarray, np.ndarray], np.ndarray],
+    code: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Runs the parts in order (DLF, architecture spec §9.4 and §10.1).
 
     Args:
       context: the context model.
-      code: maps (part, means, indexes in file order) to symbols in file order.
+      code: maps (mask of a part, means, indexes in file order) to symbols in file
+        order.
     """
     shape = context.quant_step.shape
     decoded = np.zeros(shape, np.float32)
     all_symbols = []
-    for part in range(NUM_PARTS):
+    for part, mask in enumerate(part_masks(*shape[1:])):
         scales, means = context.step(part, decoded)
         indexes = scale_to_index(_in_file_order(fold(scales)), context.skip_threshold)
-        symbols = code(part, means, indexes)
-        values = unfold(_on_grid(symbols, shape), _mask(part, shape))
+        symbols = code(mask, means, indexes)
+        values = unfold(_on_grid(symbols, shape), mask)
         decoded = decoded + values + means
         all_symbols.append(symbols)
     return np.stack(all_symbols), decoded * context.quant_step
-
-
-def _mask(part: int, shape: tuple[int, ...]) -> np.ndarray:
-    return part_masks(*shape[1:])[part]
 
 
 def _in_file_order(x: Float[np.ndarray, "1 h w M"]) -> Float[np.ndarray, "V"]:

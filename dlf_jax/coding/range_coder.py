@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Int
 
 from dlf_jax.coding.symbol_coder import check_symbols
-from dlf_jax.coding.tables import Distribution
+from dlf_jax.coding.tables import Distribution, Supports
 from dlf_jax.errors import UserError
 
 _WORD = 4  # bytes in a word of the library
@@ -36,23 +36,23 @@ class Encoder:
 
     def __init__(self, distributions: Sequence[Distribution]):
         self._distributions = distributions
+        self._supports = Supports(distributions)
         self._coder = constriction.stream.queue.RangeEncoder()
 
     def encode(self, symbols: Int[np.ndarray, "N"], rows: Int[np.ndarray, "N"]) -> None:
         check_symbols(symbols, rows)
-        escaped = []
-        for row, where in _by_row(rows):
-            distribution = self._distributions[row]
-            intervals = distribution.intervals(symbols[where])
-            self._coder.encode(_int32(intervals), _model(distribution))
-            if distribution.escape:
-                outside = symbols[where[intervals == distribution.size]]
-                entries = outside - distribution.offset
-                # Below the support 2, 4, 6... and above it 1, 3, 5..., nearest first.
-                above = 2 * (entries - distribution.size) + 1
-                escaped.append(np.where(entries < 0, -2 * entries, above))
-        if escaped and (values := np.concatenate(escaped)).size:
-            self._encode_escapes(values)
+        order = _coding_order(rows)
+        symbols, rows = symbols[order], rows[order]
+        intervals = _int32(self._supports.intervals(symbols, rows))
+        for row, span in _spans(rows):
+            self._coder.encode(intervals[span], _model(self._distributions[row]))
+        escaped = self._supports.escaped(intervals, rows)
+        if escaped.any():
+            rows = rows[escaped]
+            entries = symbols[escaped] - self._supports.offsets[rows]
+            # Below the support 2, 4, 6... and above it 1, 3, 5..., nearest first.
+            above = 2 * (entries - self._supports.sizes[rows]) + 1
+            self._encode_escapes(np.where(entries < 0, -2 * entries, above))
 
     def _encode_escapes(self, values: Int[np.ndarray, "N"]) -> None:
         bits = np.array([int(v).bit_length() - 1 for v in values], np.int32)
@@ -81,27 +81,29 @@ class Decoder:
 
     def __init__(self, data: bytes, distributions: Sequence[Distribution]):
         self._distributions = distributions
+        self._supports = Supports(distributions)
         padding = bytes(-len(data) % _WORD + _WINDOW)
         words = np.frombuffer(data + padding, ">u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
     def decode(self, rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
-        symbols = np.zeros(rows.shape, np.int32)
-        escaped = []
-        for row, where in _by_row(rows):
-            distribution = self._distributions[row]
-            intervals = self._decode(_model(distribution), len(where))
-            symbols[where] = intervals + distribution.offset
-            if distribution.escape:
-                escaped.append(where[intervals == distribution.size])
-        if escaped and (where := np.concatenate(escaped)).size:
-            values = self._decode_escapes(len(where))
-            offsets = [self._distributions[row].offset for row in rows[where]]
+        decoded = np.zeros(rows.shape, np.int32)
+        order = _coding_order(rows)
+        rows = rows[order]
+        intervals = np.empty(rows.shape, np.int32)
+        for row, span in _spans(rows):
+            model = _model(self._distributions[row])
+            intervals[span] = self._decode(model, span.stop - span.start)
+        symbols = intervals + self._supports.offsets[rows]
+        escaped = self._supports.escaped(intervals, rows)
+        if escaped.any():
+            values = self._decode_escapes(int(escaped.sum()))
             # `symbols` holds the first value above the support here.
-            above = symbols[where] + (values - 1) // 2
-            below = np.array(offsets) - values // 2
-            symbols[where] = np.where(values % 2, above, below)
-        return symbols
+            above = symbols[escaped] + (values - 1) // 2
+            below = self._supports.offsets[rows[escaped]] - values // 2
+            symbols[escaped] = np.where(values % 2, above, below)
+        decoded[order] = symbols
+        return decoded
 
     def _decode_escapes(self, count: int) -> Int[np.ndarray, "N"]:
         sizes = _int32(1 << self._decode(_uniform_model(_ESCAPE_SIZES), count))
@@ -117,16 +119,18 @@ class Decoder:
             raise UserError("the file is damaged: its coded data is invalid") from error
 
 
-def _by_row(
-    rows: Int[np.ndarray, "N"],
-) -> Iterator[tuple[int, Int[np.ndarray, "M"]]]:
-    """Yields each used row, ascending, with the positions that use it, ascending."""
+def _coding_order(rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "M"]:
+    """Positions of what is coded, by ascending row and then as they are."""
     order = np.argsort(rows, kind="stable")
-    order = order[np.searchsorted(rows[order], 0) :]
-    used, starts = np.unique(rows[order], return_index=True)
-    ends = np.append(starts, len(order))[1:]
+    return order[np.searchsorted(rows[order], 0) :]
+
+
+def _spans(rows: Int[np.ndarray, "M"]) -> Iterator[tuple[int, slice]]:
+    """Yields each of the ascending rows, and where it is."""
+    used, starts = np.unique(rows, return_index=True)
+    ends = np.append(starts, len(rows))[1:]
     for row, start, end in zip(used, starts, ends, strict=True):
-        yield int(row), order[start:end]
+        yield int(row), slice(int(start), int(end))
 
 
 def _shortest(low: int, high: int, length: int) -> bytes:

@@ -10,9 +10,10 @@ import functools
 import hashlib
 import importlib.resources
 import io
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 TOTAL = 1 << 16  # what the counts of a distribution add up to
 _FILE = "gaussian_tables.npz"
@@ -54,11 +55,40 @@ class Distribution:
         Raises:
           ValueError: a symbol has none.
         """
-        found = symbols - self.offset
-        outside = (found < 0) | (found >= self.size)
-        if outside.any() and not self.escape:
-            raise ValueError(f"symbols outside [{self.offset}, +{self.size})")
-        return np.where(outside, self.size, found)
+        return Supports([self]).intervals(symbols, np.zeros(len(symbols), np.int32))
+
+
+class Supports:
+    """Which integers have an interval of their own, in each of several distributions.
+
+    Attributes:
+      offsets, sizes, escapes: of the distributions, in arrays.
+    """
+
+    def __init__(self, distributions: Sequence[Distribution]):
+        self.offsets = np.array([d.offset for d in distributions], np.int32)
+        self.sizes = np.array([d.size for d in distributions], np.int32)
+        self.escapes = np.array([d.escape for d in distributions], bool)
+
+    def intervals(
+        self, symbols: Int[np.ndarray, "S"], rows: Int[np.ndarray, "S"]
+    ) -> Int[np.ndarray, "S"]:
+        """The interval of each symbol in the distribution of its row.
+
+        Raises:
+          ValueError: a symbol has none.
+        """
+        found, sizes = symbols - self.offsets[rows], self.sizes[rows]
+        outside = (found < 0) | (found >= sizes)
+        if np.any(outside & ~self.escapes[rows]):
+            raise ValueError("symbols outside a distribution that has no escape")
+        return np.where(outside, sizes, found)
+
+    def escaped(
+        self, intervals: Int[np.ndarray, "S"], rows: Int[np.ndarray, "S"]
+    ) -> Bool[np.ndarray, "S"]:
+        """Whether an interval is that of all integers without one of their own."""
+        return intervals == self.sizes[rows]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ import tensorflow_compression_ops as tfc
 from jaxtyping import Int
 
 from dlf_jax.coding.symbol_coder import MAX_SYMBOL, check_symbols
-from dlf_jax.coding.tables import TOTAL, Distribution
+from dlf_jax.coding.tables import TOTAL, Distribution, Supports
 from dlf_jax.errors import UserError
 
 _PRECISION = TOTAL.bit_length() - 1
@@ -27,7 +27,7 @@ class Encoder:
     """`SymbolEncoder` on tfc's range encoder."""
 
     def __init__(self, distributions: Sequence[Distribution]):
-        self._distributions = distributions
+        self._supports = Supports(distributions)
         with tf.device("/CPU:0"):
             self._handle = tfc.create_range_encoder([], _lookup(distributions))
 
@@ -35,9 +35,8 @@ class Encoder:
         check_symbols(symbols, rows)
         coded = rows >= 0
         symbols, rows = symbols[coded], rows[coded]
-        for row in np.unique(rows):
-            self._distributions[row].intervals(symbols[rows == row])  # checks
-        values = symbols - _offsets(self._distributions, rows)
+        self._supports.intervals(symbols, rows)  # checks
+        values = symbols - self._supports.offsets[rows]
         with tf.device("/CPU:0"):
             self._handle = tfc.entropy_encode_index(
                 self._handle, rows.astype(np.int32), values.astype(np.int32)
@@ -52,7 +51,7 @@ class Decoder:
     """`SymbolDecoder` on tfc's range decoder."""
 
     def __init__(self, data: bytes, distributions: Sequence[Distribution]):
-        self._distributions = distributions
+        self._supports = Supports(distributions)
         with tf.device("/CPU:0"):
             self._data = tf.constant(data)  # the handle refers to it
             self._handle = tfc.create_range_decoder(self._data, _lookup(distributions))
@@ -68,7 +67,7 @@ class Decoder:
                 )
         except tf.errors.OpError as error:
             raise UserError("the file is damaged: its coded data is invalid") from error
-        symbols[coded] = values.numpy() + _offsets(self._distributions, rows)
+        symbols[coded] = values.numpy() + self._supports.offsets[rows]
         if symbols.size and np.abs(symbols).max() > MAX_SYMBOL:
             raise UserError("the file is damaged: its coded data is invalid")
         return symbols
@@ -81,9 +80,3 @@ def _lookup(distributions: Sequence[Distribution]) -> Int[np.ndarray, "N"]:
         sign = -1 if distribution.escape else 1
         parts += [[sign * _PRECISION], distribution.cdf]
     return np.concatenate(parts).astype(np.int32)
-
-
-def _offsets(
-    distributions: Sequence[Distribution], rows: Int[np.ndarray, "N"]
-) -> Int[np.ndarray, "N"]:
-    return np.array([d.offset for d in distributions], np.int32)[rows]

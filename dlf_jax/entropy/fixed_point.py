@@ -127,16 +127,12 @@ def depthwise_conv(
     layer: Layer, x: Float[np.ndarray, "h w C"]
 ) -> Float[np.ndarray, "h w C"]:
     """One square filter a channel, zeros beyond the border; kernel (k, k, 1, C)."""
-    kernel = layer["kernel"]
-    height, width, _ = x.shape
-    margin = kernel.shape[0] // 2
+    kernel = layer["kernel"][:, :, 0]
+    size = kernel.shape[:2]
+    margin = size[0] // 2
     x = np.pad(x, ((margin, margin), (margin, margin), (0, 0)))
-    out = np.zeros((height, width, kernel.shape[-1]))
-    product = np.empty_like(out)
-    for row, col in np.ndindex(*kernel.shape[:2]):
-        shifted = x[row : row + height, col : col + width]
-        out += np.multiply(shifted, kernel[row, col, 0], out=product)
-    return _finish(layer, out)
+    windows = np.lib.stride_tricks.sliding_window_view(x, size, axis=(0, 1))
+    return _finish(layer, np.einsum("hwcab,abc->hwc", windows, kernel))
 
 
 def leaky_relu(x: Map, slope: float) -> Map:

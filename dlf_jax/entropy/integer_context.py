@@ -15,10 +15,10 @@ import threadpoolctl
 
 from dlf_jax.entropy import fixed_point as fp
 from dlf_jax.ops.partition import part_masks
-from dlf_jax.typing import Float
+from dlf_jax.typing import Float, Int
 
 # Cells whose widest features are in memory at a time.
-_CHUNK = 4096
+_CHUNK = 1024
 
 
 class IntegerContext:
@@ -65,6 +65,27 @@ class IntegerContext:
             chunk[:] = fp.add(chunk, fp.dense(layers[f"{name}/ffn_out"], h))
         return cells.reshape(x.shape)
 
+    def prior(
+        self, rate: int, grid: tuple[int, int]
+    ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
+        """Step, scales and means of part 0 together, and what all later parts see.
+
+        Every cell starts from one vector, so that only the nearest borders tell cells
+        apart: all that are out of their reach are one cell of a smaller grid.
+        """
+        names = ("prior_0", "prior_1")
+        kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in names]
+        reach = sum(len(kernel) // 2 for kernel in kernels)
+        small = [min(side, 2 * reach + 1) for side in grid]
+        vector = self.prior_vector[rate]
+        x = np.broadcast_to(vector, (*small, len(vector)))
+        with _one_thread():
+            for name in names:
+                x = self.block(name, x)
+            common = fp.dense(self.layers["reduction"], x)
+        cells = np.ix_(*(_nearest(side, reach) for side in grid))
+        return x[cells], common[cells]
+
 
 class ImageContext:
     """`latent_coding.ContextModel` of one image.
@@ -79,14 +100,9 @@ class ImageContext:
 
     def __init__(self, model: IntegerContext, rate: int, grid: tuple[int, int]):
         self._model = model
-        vector = model.prior_vector[rate]
-        x = np.broadcast_to(vector, (*grid, len(vector)))
-        with _one_thread():
-            for i in range(2):
-                x = model.block(f"prior_{i}", x)
-            self._common = fp.dense(model.layers["reduction"], x)
+        x, self._common = model.prior(rate, grid)
         step, self._scales, self._means = np.split(x, 3, axis=-1)
-        self._masks = part_masks(*grid, len(vector))
+        self._masks = part_masks(*step.shape)
         self.quant_step = _to_float(np.maximum(step, fp.ONE // 2))
         self.skip_threshold = model.skip_threshold
 
@@ -105,6 +121,13 @@ class ImageContext:
             scales, means = np.split(x, 2, axis=-1)
         mask = self._masks[part]
         return _to_float(scales * mask), _to_float(means * mask)
+
+
+def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
+    """Of each cell, the one of min(side, 2 reach + 1) that is as far from the ends."""
+    before = np.arange(side)
+    after = min(side, 2 * reach + 1) - 1 - np.minimum(before[::-1], reach)
+    return np.where(2 * before < side, np.minimum(before, reach), after)
 
 
 def _one_thread() -> contextlib.AbstractContextManager:

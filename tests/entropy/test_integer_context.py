@@ -13,6 +13,7 @@ import pytest
 from dlf_jax.checkpoints.paths import flatten
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
 from dlf_jax.coding.range_coder import Decoder, Encoder
+from dlf_jax.entropy import fixed_point
 from dlf_jax.entropy.fixed_point import ONE, quantize
 from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy.integer_context import IntegerContext
@@ -93,6 +94,18 @@ def test_enormous_values_saturate():
     for part in range(NUM_PARTS):
         for found in image.step(part, decoded_before(part, spread=1e7)):
             assert np.abs(found).max() <= 4096
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (2, 5), (4, 6), (12, 3), (9, 11)])
+def test_the_prior_is_that_of_the_whole_grid(grid):
+    """It is computed for the cells near the borders and one that is far from them."""
+    ours = IntegerContext(quantize(flatten(random_params())), 0.12)
+    x = np.tile(ours.prior_vector[1], (*grid, 1))
+    for name in ("prior_0", "prior_1"):
+        x = ours.block(name, x)
+    expected = x, fixed_point.dense(ours.layers["reduction"], x)
+    for found, wanted in zip(ours.prior(1, grid), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_memory_is_cut_in_pieces_that_do_not_show(monkeypatch):

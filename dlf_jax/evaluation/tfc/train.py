@@ -7,6 +7,7 @@ runs/tfc.  Each λ starts from what the one before it ended with.
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 CROP = 128
-BATCH = 8
+BATCH = 4
 
 
 def main() -> None:
@@ -77,10 +78,15 @@ def _crops(paths: list[Path], seed: int):
     while True:
         batch = []
         for path in rng.choice(paths, BATCH):
-            image = np.asarray(Image.open(path).convert("RGB"))
+            image = _read(path)
             top, left = (rng.integers(0, side - CROP + 1) for side in image.shape[:2])
             batch.append(image[top : top + CROP, left : left + CROP])
         yield np.stack(batch)
+
+
+@functools.lru_cache(maxsize=1000)
+def _read(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
 
 
 if __name__ == "__main__":
