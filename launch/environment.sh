@@ -29,8 +29,9 @@ make_environment() {
   fi
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "Installing dlf-jax and what it needs into $venv (1 to 3 GB, a minute or two, once)"
+    # Python compiles what is used when it is used first, a fraction of all.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-      ${pins:+-r "$pins"} -e "$target" || return 1
+      --no-compile ${pins:+-r "$pins"} -e "$target" || return 1
     echo "$wanted" > "$stamp"
   fi
 }

@@ -16,15 +16,16 @@ selection=(-m "not slow")
 # the order of the files, since those with the fewest tests have the longest ones.
 workers=(-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 full=
-make_environment .venv-test test,train,tfds,evaluate,beam
 python=.venv-test/bin/python
 if [ "${1:-}" = --all ]; then
   selection=(-m "slow or not slow" --durations=10)
   shift
-  make_environment .venv-test-full test requirements.txt
   full=.venv-test-full/bin/python
   export DLF_OTHER_PYTHON=$full
+  make_environment .venv-test-full test requirements.txt &
 fi
+make_environment .venv-test test,train,tfds,evaluate,beam
+[ -z "$full" ] || wait $!
 
 echo "== format"
 "$python" -m ruff format --check .
