@@ -12,8 +12,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 selection=(-m "not slow")
-# A process a core, each with files of its own, whose tests share what they compile.  In
-# the order of the files, since those with the fewest tests have the longest ones.
+# A process a core, each with files of its own, whose tests share what they compile, in
+# the order of tests/conftest.py.
 workers=(-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 full=
 python=.venv-test/bin/python

@@ -17,10 +17,15 @@ os.environ.setdefault(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test that asks for the golden data with `parity`."""
+    """Marks every test that asks for the golden data; files with slow tests go first.
+
+    Short files are what processes end with, so that none waits for another for long.
+    """
     for item in items:
         if "parity" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.parity)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

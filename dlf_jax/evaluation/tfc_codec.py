@@ -1,8 +1,8 @@
 """Baselines of TensorFlow Compression, in a process with an environment of its own.
 
 `requirements-tfc.txt` makes that environment; its Python is named by the environment
-variable DLF_TFC_PYTHON, ``.venv-tfc/bin/python`` unless it is set.  Weights do not come
-with the package: `tfc/train.py` makes them.
+variable DLF_TFC_PYTHON, ``.venv-tfc/bin/python`` unless it is set.  Weights come with
+the package; `tfc/train.py` makes others.
 """
 
 import atexit
@@ -91,13 +91,13 @@ def open_codec(model: str) -> TFCCodec:
     """The codec of a baseline.
 
     Args:
-      model: FOLDER/NAME for the weights FOLDER/NAME-0.npz and so on, where NAME is
-        bls2017, bmshj2018 or bmshj2018-factorized.
+      model: bls2017, bmshj2018 or bmshj2018-factorized for the weights that come with
+        the package, or FOLDER/NAME for FOLDER/NAME-0.npz and so on.
 
     Raises:
       UserError: there are no such weights, or no environment for them.
     """
-    path = Path(model)
+    path = Path(model) if "/" in model else _FOLDER / "weights" / model
     weights = sorted(path.parent.glob(f"{path.name}-[0-9].npz"))
     if not weights:
         raise UserError(

@@ -1,5 +1,6 @@
 """Files written under one setting and read under every other, in real processes."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -84,28 +85,39 @@ def decode(codec: Codec, folder: Path) -> list[int]:
     return differences
 
 
-def run(action: str, setting: str, model: Path, folder: Path) -> str:
-    python = INTERPRETERS.get(setting, sys.executable)
-    done = subprocess.run(
-        [python, "-m", "tests.codec.test_machines", action, model, folder],
-        env={**os.environ, **SETTINGS[setting]},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, f"{action} with {setting}: {done.stderr}"
-    return done.stdout
+def start(setting: str, model: Path, folder: Path) -> subprocess.Popen:
+    """A process that writes its files, says so, and reads all files when it is told."""
+    log = folder / f"{setting}.txt"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [
+                INTERPRETERS.get(setting, sys.executable),
+                *("-m", "tests.codec.test_machines", setting, model, folder),
+            ],
+            env={**os.environ, **SETTINGS[setting]},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    said = process.stdout.readline()
+    assert said == "written\n", log.read_text()
+    return process
 
 
 @pytest.mark.slow
 def test_every_setting_reads_the_files_of_every_other(tiny_model, tmp_path):
     settings = [name for name in SETTINGS if INTERPRETERS.get(name, sys.executable)]
-    for setting in settings:
-        (tmp_path / setting).mkdir()
-        run("encode", setting, tiny_model, tmp_path / setting)
-    differences = {
-        setting: json.loads(run("decode", setting, tiny_model, tmp_path))
-        for setting in settings
-    }
+    differences = {}
+    with contextlib.ExitStack() as processes:
+        started = [
+            processes.enter_context(start(setting, tiny_model, tmp_path))
+            for setting in settings
+        ]
+        for setting, process in zip(settings, started, strict=True):
+            said, _ = process.communicate("read\n")
+            assert process.returncode == 0, (tmp_path / f"{setting}.txt").read_text()
+            differences[setting] = json.loads(said)
     expected = len(settings) * len(SIZES) * 2
     assert all(len(found) == expected for found in differences.values())
     # The networks compute in float32 everywhere but in "bfloat16".
@@ -114,9 +126,15 @@ def test_every_setting_reads_the_files_of_every_other(tiny_model, tmp_path):
     print({name: max(found) for name, found in differences.items()})
 
 
+def main(setting: str, model: str, folder: str) -> None:
+    """What `start` starts."""
+    codec, own = load(Path(model)), Path(folder) / setting
+    own.mkdir()
+    encode(codec, own)
+    print("written", flush=True)
+    sys.stdin.readline()
+    print(json.dumps(decode(codec, Path(folder))))
+
+
 if __name__ == "__main__":
-    action, model, folder = sys.argv[1:]
-    found = {"encode": encode, "decode": decode}[action](
-        load(Path(model)), Path(folder)
-    )
-    print(json.dumps(found))
+    main(*sys.argv[1:])

@@ -71,6 +71,12 @@ def test_images_go_through_the_process(halves):
         np.testing.assert_array_equal(recon, np.repeat(image[::step], step, 0))
 
 
+@pytest.mark.parametrize("model", ["bls2017", "bmshj2018-factorized", "bmshj2018"])
+def test_weights_come_with_the_package(model, monkeypatch):
+    monkeypatch.setenv("DLF_TFC_PYTHON", sys.executable)
+    assert open_codec(model).settings == ("0", "1")
+
+
 def test_errors_of_the_process_are_one_line(halves):
     codec = open_codec(halves)
     with pytest.raises(UserError, match="failed: ValueError: cannot reshape") as error:
