@@ -125,9 +125,9 @@ class ImageContext:
 
 def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
     """Of each cell, the one of min(side, 2 reach + 1) that is as far from the ends."""
-    before = np.arange(side)
-    after = min(side, 2 * reach + 1) - 1 - np.minimum(before[::-1], reach)
-    return np.where(2 * before < side, np.minimum(before, reach), after)
+    cells = np.arange(side)
+    left_out = max(side - 2 * reach - 1, 0)
+    return np.maximum(np.minimum(cells, reach), cells - left_out)
 
 
 def _one_thread() -> contextlib.AbstractContextManager:
