@@ -32,7 +32,7 @@ def test_the_two_commands_come_first(readme):
 
 def test_every_command_is_of_a_known_kind(readme):
     kinds = {words[0] for words in _commands(readme)}
-    assert kinds == {"bash", "pip", "dlf", "python"}
+    assert kinds == {"bash", "pip", "python3.11", "dlf", "python"}
 
 
 def test_scripts_exist(repository, readme):
