@@ -1,5 +1,8 @@
 # Sourced by the scripts beside it, in the root of the checkout.
 
+# Container images set this; without compiled modules `import jax` takes 3 s, not 1.5.
+unset PYTHONDONTWRITEBYTECODE
+
 # Prints the first interpreter that can make the environment; $PYTHON is tried first.
 find_python() {
   local candidate

@@ -134,6 +134,8 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
             state, metrics = train_step(state, constants, batch)
             after_step(step, metrics)
             pending.append(metrics)
+            # The host is one step ahead and no more: a signal waits for two steps.
+            jax.block_until_ready(pending[-2:][0])
             # Read once: a signal that comes later is for the next step, which saves.
             stopping = stop.requested(step)
             last = step == config.steps or stopping
