@@ -235,7 +235,23 @@ def infer_codec(shapes: Mapping[str, tuple[int, ...]], heads: Heads) -> DLFConfi
         )
         for side in ("encoder", "decoder")
     }
-    num_blocks = len(found.indices(f"{codec}*.inter_blocks.*.attn.{{i}}.*"))
+    depths = {
+        field: len(found.indices(*patterns))
+        for field, patterns in {
+            "num_interaction_blocks": (f"{codec}*.inter_blocks.*.attn.{{i}}.*",),
+            "num_stage_blocks": (
+                f"{codec}*.feat_blocks.*.0.{{i}}.*",
+                f"{codec}*.feat_blocks.*.{{i}}.mlp.*",
+            ),
+            "num_detail_in_blocks": (
+                f"{codec}encoder.feat_in.{{i}}.*",
+                f"{codec}decoder.init_feat_up.2.{{i}}.*",
+            ),
+            "num_detail_out_blocks": (f"{codec}encoder.feat_out.0.{{i}}.*",),
+            "num_fusion_in_blocks": ("prior_fusion.*_in.1.{i}.*",),
+            "num_fusion_blocks": ("prior_fusion.merge.4.{i}.*",),
+        }.items()
+    }
     detail_width = found.size(
         (f"{codec}encoder.pix_emb_proj.*", 0), (f"{codec}encoder.feat_out.*.bias", 0)
     )
@@ -265,7 +281,7 @@ def infer_codec(shapes: Mapping[str, tuple[int, ...]], heads: Heads) -> DLFConfi
             # The VQGAN's levels say this many times, the patch embedding once.
             **{**semantic, "patch_size": vqgan.stride},
             **interactions,
-            num_interaction_blocks=num_blocks,
+            **depths,
             window=(relative + 1) // 2,
             head_width=heads.width,
             detail_width=detail_width,

@@ -89,8 +89,17 @@ def match_names(
         )
         nothing = np.broadcast_to(np.float32(0), shape)
         entry = Entry(path, layout, layout.official(nothing).shape, shape)
-        entries[official.format(**match.groupdict())] = entry
+        entries[_numbered(official, match.groupdict())] = entry
     return entries
+
+
+def _numbered(official: str, indices: Mapping[str, str]) -> str:
+    """`official` with numbers for what is in braces, such as {i} or {i+1}."""
+
+    def number(match):
+        return str(int(indices[match[1]]) + (match[2] is not None))
+
+    return re.sub(r"{(\w+)(\+1)?}", number, official)
 
 
 def convert(

@@ -3,7 +3,7 @@
 A row pairs the beginning of an official name with the beginning of our parameter path;
 its third item is the table of what follows, or, at the end of a name, how the axes map
 ("official -> ours", where 1 is an official axis of length 1 that we do not have).  An
-index in braces is the same number on both sides.
+index in braces is the same number on both sides, or one more where it says so.
 """
 
 import dataclasses
@@ -63,13 +63,6 @@ CROSS = (
 )
 
 
-def _numbered(official, ours, count, table, first=0):
-    """Rows of consecutive modules that the official names number from `first`."""
-    return tuple(
-        (f"{official}{first + i}.", f"{ours}{i}/", table) for i in range(count)
-    )
-
-
 _SIDE = (
     ("class_embedding", "semantic/trunk/class_embedding", _MATRIX),
     ("positional_embedding", "semantic/trunk/positions", _MATRIX),
@@ -82,16 +75,16 @@ _SIDE = (
     ("transformer.{layer}.", "semantic/trunk/block_{layer}/", TRANSFORMER),
     ("ln_post.", "semantic/trunk/norm_out/", NORM),
     ("inter_blocks.{layer}.", "stage_{layer}/cross/", CROSS),
-    *_numbered("feat_blocks.{layer}.0.", "stage_{layer}/swin/block_", 2, SWIN, 1),
-    *_numbered("feat_blocks.{layer}.", "stage_{layer}/convnext_", 2, CONVNEXT, 1),
+    ("feat_blocks.{layer}.0.{i+1}.", "stage_{layer}/swin/block_{i}/", SWIN),
+    ("feat_blocks.{layer}.{i+1}.", "stage_{layer}/convnext_{i}/", CONVNEXT),
 )
 _ENCODER = (
     *_SIDE,
     ("patch_embed.", "patch_embed/", CONV),
     ("conv_out.", "semantic/conv_out/", POINTWISE),
     ("pix_emb_proj.", "detail_embed/", POINTWISE),
-    *_numbered("feat_in.", "detail_in/block_", 4, SWIN, 1),
-    *_numbered("feat_out.0.", "detail_out/block_", 2, SWIN, 1),
+    ("feat_in.{i+1}.", "detail_in/block_{i}/", SWIN),
+    ("feat_out.0.{i+1}.", "detail_out/block_{i}/", SWIN),
     ("feat_out.1.", "downsample/", CONV),
     ("feat_out.3.", "norm_out/", NORM),
     ("feat_out.4.", "project_out/", LINEAR),
@@ -101,7 +94,7 @@ _DECODER = (
     ("mask_token", "semantic/mask_token", "1 l c -> l c"),
     ("decoder_embed.", "semantic/token_embed/", LINEAR),
     ("init_feat_up.0.", "upsample/", POINTWISE),
-    *_numbered("init_feat_up.2.", "detail_in/block_", 4, SWIN, 1),
+    ("init_feat_up.2.{i+1}.", "detail_in/block_{i}/", SWIN),
 )
 _BOTTLENECK = (
     ("enc_q", "analysis/gain", "r c 1 1 -> r c"),
@@ -119,12 +112,12 @@ _BOTTLENECK = (
     ("y_spatial_prior.{i}.", "context/spatial_{i}/", DEPTH_CONV),
 )
 _FUSION = (
-    *_numbered("titok_in.1.", "semantic_in/block_", 2, SWIN),
-    *_numbered("feat_in.1.", "detail_in/block_", 2, SWIN),
+    ("titok_in.1.{i}.", "semantic_in/block_{i}/", SWIN),
+    ("feat_in.1.{i}.", "detail_in/block_{i}/", SWIN),
     ("merge.0.", "merge_hidden/", LINEAR),
     ("merge.1.", "merge_norm/", NORM),
     ("merge.3.", "merge_out/", LINEAR),
-    *_numbered("merge.4.", "body/block_", 4, SWIN),
+    ("merge.4.{i}.", "body/block_{i}/", SWIN),
     ("ffn.0.", "head_norm/", NORM),
     ("ffn.1.", "head_hidden/", LINEAR),
     ("ffn.3.", "head_out/", LINEAR),
@@ -157,7 +150,7 @@ def _convolutional(direction):
             f"{direction}sample_{{level}}/conv/",
             CONV,
         ),
-        *_numbered("mid.block_", "middle/block_", 2, RES_BLOCK, 1),
+        ("mid.block_{i+1}.", "middle/block_{i}/", RES_BLOCK),
         ("mid.attn_1.", "middle/attention/", SPATIAL_ATTENTION),
         ("norm_out.", "norm_out/", NORM),
         ("conv_out.", "conv_out/", CONV),

@@ -72,6 +72,12 @@ class DLFConfig:
       encoder_interactions, decoder_interactions: trunk layers (0-based) after which a
         cross-branch interaction and a stage of the detail branch follow, ascending.
       num_interaction_blocks: attention blocks in one interaction.
+      num_stage_blocks: Swin blocks, and then as many ConvNeXt blocks, between the
+        interactions of the detail branch.
+      num_detail_in_blocks: Swin blocks before the first interaction, on both sides.
+      num_detail_out_blocks: Swin blocks after the encoder's last interaction.
+      num_fusion_in_blocks, num_fusion_blocks: Swin blocks of the latent fusion, for
+        each branch and for both together.
       patch_size: pixels a side of one cell; equals the stride of the VQGAN.
       grid: cells a side of one tile, the unit of the semantic branch.
       window: cells a side of one Swin window.
@@ -90,6 +96,11 @@ class DLFConfig:
     encoder_interactions: tuple[int, ...]
     decoder_interactions: tuple[int, ...]
     num_interaction_blocks: int = 2
+    num_stage_blocks: int = 2
+    num_detail_in_blocks: int = 4
+    num_detail_out_blocks: int = 2
+    num_fusion_in_blocks: int = 2
+    num_fusion_blocks: int = 4
     patch_size: int = 16
     grid: int = 16
     window: int = 16

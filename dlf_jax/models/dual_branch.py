@@ -31,12 +31,14 @@ class DualBranchEncoder(nn.Module):
         )
         self.semantic = SemanticEncoder(cfg)
         self.detail_embed = Dense(cfg.detail_width)
-        self.detail_in = SwinGroup(4, cfg.window, cfg.head_width)
+        self.detail_in = SwinGroup(cfg.num_detail_in_blocks, cfg.window, cfg.head_width)
         self.stages = {
             str(i): InteractionStage(cfg, name=f"stage_{i}")
             for i in cfg.encoder_interactions
         }
-        self.detail_out = SwinGroup(2, cfg.window, cfg.head_width)
+        self.detail_out = SwinGroup(
+            cfg.num_detail_out_blocks, cfg.window, cfg.head_width
+        )
         self.downsample = Conv(
             cfg.detail_width, (2, 2), strides=(2, 2), padding="VALID"
         )
@@ -81,7 +83,7 @@ class DualBranchDecoder(nn.Module):
         cfg = self.config
         self.semantic = SemanticDecoder(cfg)
         self.upsample = Dense(4 * cfg.detail_width)
-        self.detail_in = SwinGroup(4, cfg.window, cfg.head_width)
+        self.detail_in = SwinGroup(cfg.num_detail_in_blocks, cfg.window, cfg.head_width)
         self.stages = {
             str(i): InteractionStage(cfg, name=f"stage_{i}")
             for i in cfg.decoder_interactions

@@ -1,5 +1,7 @@
 """Fusion of both branches into logits over the VQGAN's codes (spec §12)."""
 
+from functools import partial
+
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -19,15 +21,16 @@ class LatentFusion(nn.Module):
         self, semantic: Float[Array, "B H W D"], detail: Float[Array, "B H W F"]
     ) -> Float[Array, "B H W K"]:
         cfg = self.config
+        group = partial(SwinGroup, window=cfg.window, head_width=cfg.head_width)
         semantic, detail = (
-            SwinGroup(2, cfg.window, cfg.head_width, name=name)(x)
+            group(cfg.num_fusion_in_blocks, name=name)(x)
             for name, x in (("semantic_in", semantic), ("detail_in", detail))
         )
         x = jnp.concatenate([semantic, detail], axis=-1)
         x = dense(x, 2 * semantic.shape[-1], "merge_hidden")
         x = nn.silu(LayerNorm(name="merge_norm")(x))
         x = dense(x, cfg.fusion_width, "merge_out")
-        x = SwinGroup(4, cfg.window, cfg.head_width, name="body")(x)
+        x = group(cfg.num_fusion_blocks, name="body")(x)
         x = LayerNorm(name="head_norm")(x)
         x = jnp.tanh(dense(x, 2 * cfg.fusion_width, "head_hidden"))
         return dense(x, cfg.vqgan.num_codes, "head_out")

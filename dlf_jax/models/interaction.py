@@ -71,7 +71,9 @@ class InteractionStage(nn.Module):
         detail, seq = CrossBranchInteraction(
             cfg.num_interaction_blocks, cfg.head_width, cfg.grid, name="cross"
         )(detail, seq)
-        detail = SwinGroup(2, cfg.window, cfg.head_width, name="swin")(detail)
-        for i in range(2):
+        detail = SwinGroup(
+            cfg.num_stage_blocks, cfg.window, cfg.head_width, name="swin"
+        )(detail)
+        for i in range(cfg.num_stage_blocks):
             detail = ConvNeXtBlock(name=f"convnext_{i}")(detail)
         return detail, seq

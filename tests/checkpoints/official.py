@@ -32,6 +32,11 @@ def random_config(seed: int) -> DLFConfig:
         encoder_interactions=inside[0],
         decoder_interactions=inside[1],
         num_interaction_blocks=pick(1, 3) if any(inside) else 0,
+        num_stage_blocks=pick(1, 3) if any(inside) else 0,
+        num_detail_in_blocks=pick(1, 5),
+        num_detail_out_blocks=pick(1, 3),
+        num_fusion_in_blocks=pick(1, 3),
+        num_fusion_blocks=pick(1, 5),
         patch_size=2 ** (num_levels - 1),
         window=window,
         grid=window * pick(1, 2),
@@ -59,7 +64,7 @@ def _small_config() -> DLFConfig:
     config = random_config(0)
     # With a level of the least width, it is found without the VQGAN's encoder too.
     vqgan = dataclasses.replace(config.vqgan, multipliers=(1, 2, 1))
-    return dataclasses.replace(config, vqgan=vqgan)
+    return dataclasses.replace(config, vqgan=vqgan, num_fusion_blocks=2)
 
 
 CONFIG = _small_config()

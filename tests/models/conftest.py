@@ -9,13 +9,19 @@ from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.ops.windows import shift_masks
 
-# Trunks differ in width, depth, heads and interactions; a tile has 2x2 windows.
+# Trunks differ in width, depth, heads and interactions, groups of blocks in length; a
+# tile has 2x2 windows.
 CONFIG = DLFConfig(
     encoder=TrunkConfig(width=12, num_layers=2, num_heads=3),
     decoder=TrunkConfig(width=8, num_layers=1, num_heads=2),
     encoder_interactions=(1,),
     decoder_interactions=(0,),
     num_interaction_blocks=1,
+    num_stage_blocks=1,
+    num_detail_in_blocks=3,
+    num_detail_out_blocks=1,
+    num_fusion_in_blocks=1,
+    num_fusion_blocks=2,
     patch_size=4,
     grid=4,
     window=2,
