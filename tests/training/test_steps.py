@@ -30,6 +30,8 @@ _OPTIMIZER = OptimizerConfig(
     learning_rate=1e-2, warmup_steps=0, final_factor=0.1, clip_norm=1.0, b1=0.9, b2=0.99
 )
 
+_QUICK = {"xla_backend_optimization_level": 0}  # compiles faster
+
 
 def _random_params(task):
     """Random parameters; drawing them here is faster than compiling the real init."""
@@ -120,13 +122,17 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
         config = dataclasses.replace(loss_config, **weights)
         task = TASKS["autoencode"](tiny_config, config)
         assert set(task.perceptual) == {name for name in weights if weights[name]}
-        networks = {
-            name: network.init(jax.random.key(2), image, image)["params"]
-            for name, network in task.perceptual.items()
-        }
-        params = task.init(jax.random.key(0), image)
-        draws = task.draw(jax.random.key(3), image.shape)
-        return task.loss(params, {"perceptual": networks}, image, draws)
+
+        def loss():
+            networks = {
+                name: network.init(jax.random.key(2), image, image)["params"]
+                for name, network in task.perceptual.items()
+            }
+            params = task.init(jax.random.key(0), image)
+            draws = task.draw(jax.random.key(3), image.shape)
+            return task.loss(params, {"perceptual": networks}, image, draws)
+
+        return jax.jit(loss, compiler_options=_QUICK)()
 
     terms = {"lpips": 2.0, "lpips_alex": 3.0, "dists": 4.0}
     none, every = outcome(lpips=0.0), outcome(**terms)
@@ -157,8 +163,7 @@ def test_one_step_moves_exactly_the_trained_parameters(
     rules, state, step, constants, batch = _setup(
         name, tune_semantic, tiny_config, loss_config, lpips_params
     )
-    options = {"xla_backend_optimization_level": 0}  # compiles faster
-    step = jax.jit(step, compiler_options=options)
+    step = jax.jit(step, compiler_options=_QUICK)
     new, metrics = step(state, constants, batch)
 
     assert all(np.isfinite(value) for value in metrics.values())
