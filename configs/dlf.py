@@ -38,7 +38,8 @@ are untried.
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  With an empty compilation cache the seven
 stages took 30, 10, 58, 25, 77, 44 and 70 seconds of CPU time, next to all of it for
-tracing and compiling.
+tracing and compiling, when the toy's groups of blocks were twice as long: the program
+of pixel is 29 % smaller now.
 """
 
 import ml_collections
