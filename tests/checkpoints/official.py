@@ -62,7 +62,8 @@ def random_config(seed: int) -> DLFConfig:
 
 def _small_config() -> DLFConfig:
     config = random_config(0)
-    # With a level of the least width, it is found without the VQGAN's encoder too.
+    # With a level of the least width, it is found without the VQGAN's encoder too; with
+    # two blocks, the fusion ends with masks.
     vqgan = dataclasses.replace(config.vqgan, multipliers=(1, 2, 1))
     return dataclasses.replace(config, vqgan=vqgan, num_fusion_blocks=2)
 
