@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
@@ -10,6 +11,8 @@ from dlf_jax.evaluation.published import PublishedCurve
 from dlf_jax.metrics.table import METRICS
 
 _MARKERS = "osD^v<>pPX*h"
+_PAIRS = colormaps["tab20"].colors  # a dark and a light one each
+_COLOURS = (*_PAIRS[::2], *_PAIRS[1::2])
 
 
 def rate_plot(
@@ -26,8 +29,11 @@ def rate_plot(
     axes = figure.subplots()
     for i, (codec, curve) in enumerate(averages.groupby("codec", sort=False)):
         curve = curve.sort_values("bpp")
-        marker = _MARKERS[i % len(_MARKERS)]
-        axes.plot(curve["bpp"], curve[metric], marker=marker, ms=5, label=codec)
+        style = {
+            "color": _COLOURS[i % len(_COLOURS)],
+            "marker": _MARKERS[i % len(_MARKERS)],
+        }
+        axes.plot(curve["bpp"], curve[metric], **style, ms=5, label=codec)
     for curve in published:
         if metric in curve.values:
             label = f"{curve.label}: published, not measured here"

@@ -2,6 +2,7 @@
 
 import io
 
+import pandas as pd
 import pytest
 
 from dlf_jax.errors import UserError
@@ -54,3 +55,11 @@ def test_a_plot_tells_measured_from_published():
 def test_published_curves_are_left_out_where_they_have_no_value():
     figure = rate_plot(curves(), "psnr", published_curves("kodak"))
     assert len(figure.axes[0].lines) == 3
+
+
+def test_every_codec_looks_different():
+    one = curves().query("codec == 'one'")
+    many = pd.concat(one.assign(codec=f"codec {i}") for i in range(12))
+    lines = rate_plot(many, "lpips").axes[0].lines
+    assert len({line.get_color() for line in lines}) == 12
+    assert len({line.get_marker() for line in lines}) == 12
