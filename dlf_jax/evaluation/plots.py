@@ -10,9 +10,9 @@ from matplotlib.ticker import LogLocator
 from dlf_jax.evaluation.published import PublishedCurve
 from dlf_jax.metrics.table import METRICS
 
-_MARKERS = "osD^v<>pPX*h"
+_MARKERS = tuple("osD^v<>pPX*h")
 _PAIRS = colormaps["tab20"].colors  # a dark and a light one each
-_COLOURS = (*_PAIRS[::2], *_PAIRS[1::2])
+_COLOURS = (*_PAIRS[::2], *_PAIRS[1::2])[: len(_MARKERS)]
 
 
 def rate_plot(
@@ -27,13 +27,10 @@ def rate_plot(
     """
     figure = Figure(figsize=(8.5, 4.5), layout="constrained")
     axes = figure.subplots()
-    for i, (codec, curve) in enumerate(averages.groupby("codec", sort=False)):
+    axes.set_prop_cycle(color=_COLOURS, marker=_MARKERS)
+    for codec, curve in averages.groupby("codec", sort=False):
         curve = curve.sort_values("bpp")
-        style = {
-            "color": _COLOURS[i % len(_COLOURS)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-        }
-        axes.plot(curve["bpp"], curve[metric], **style, ms=5, label=codec)
+        axes.plot(curve["bpp"], curve[metric], ms=5, label=codec)
     for curve in published:
         if metric in curve.values:
             label = f"{curve.label}: published, not measured here"
