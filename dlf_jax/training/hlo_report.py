@@ -4,6 +4,8 @@ import collections
 import re
 from typing import Any
 
+import jax
+
 from dlf_jax.training.utilization import peak_flops
 
 # By the start of jax's device_kind: bytes of memory, its bandwidth, and that of all
@@ -63,7 +65,8 @@ def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
     Results are those that do not take the place of arguments.
 
     Images/s is a bound, not a forecast: the step as fast as the slowest of arithmetic,
-    memory and links at their peaks allows.
+    memory and links at their peaks allows.  Of a program that a newer compiler wrote in
+    words that jax cannot read, the collectives are unknown, and the links left out.
 
     Args:
       name, mesh: first columns.
@@ -75,7 +78,13 @@ def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
     size, bandwidth, links = next(
         chip for start, chip in _CHIPS.items() if kind.startswith(start)
     )
-    found = collectives(program.as_text())
+    try:
+        found = collectives(program.as_text())
+        listed = [f"{n} {k} {b / 1e9:.2f} GB" for k, (n, b) in found.items()] or [
+            "none"
+        ]
+    except jax.errors.JaxRuntimeError:
+        found, listed = {}, ["unknown"]
     seconds = max(
         cost["flops"] / peak_flops(kind),
         cost["bytes accessed"] / bandwidth,
@@ -93,7 +102,7 @@ def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
         *(f"{part / 1e9:.2f}" for part in parts),
         f"{sum(parts) / size:.0%}",
         f"{cost['flops'] / 1e12:.2f}",
-        ", ".join(f"{n} {k} {b / 1e9:.2f} GB" for k, (n, b) in found.items()) or "none",
+        ", ".join(listed),
         f"{batch / seconds:.1f}",
     )
     return f"| {' | '.join(map(str, columns))} |"

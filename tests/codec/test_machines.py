@@ -94,7 +94,7 @@ def start(setting: str, model: Path, folder: Path) -> subprocess.Popen:
                 INTERPRETERS.get(setting, sys.executable),
                 *("-m", "tests.codec.test_machines", setting, model, folder),
             ],
-            env={**os.environ, **SETTINGS[setting]},
+            env={**os.environ, "XLA_FLAGS": "", **SETTINGS[setting]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

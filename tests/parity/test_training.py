@@ -25,7 +25,6 @@ _LOSS = tasks.LossConfig(lpips_crop=256)  # the released weights of the terms
 _KINKS = 3e-2
 
 # Compiled for a single run.
-_QUICK = {"compiler_options": {"xla_backend_optimization_level": 0}}
 
 # Official names of what only training has, in the manner of
 # dlf_jax.checkpoints.official_names.
@@ -162,7 +161,7 @@ def test_alignment_stage(tiny, given_noise):
         outcome = task.loss(params, constants, tiny.image("T"), draws)
         return outcome.loss, outcome.metrics
 
-    gradients, metrics = jax.jit(jax.grad(loss, has_aux=True), **_QUICK)(tiny.params)
+    gradients, metrics = jax.jit(jax.grad(loss, has_aux=True))(tiny.params)
     for ours, theirs, scale in (
         ("latent", "mse", 1),
         ("cross_entropy", "ce", 1),
@@ -185,7 +184,7 @@ def test_alignment_stage(tiny, given_noise):
     )  # fmt: skip
     tx = make_optimizer(optimizer, 3, tiny.params, rules)
     trained = trained_paths(tiny.params, rules)
-    step = jax.jit(make_train_step(task, tx, trained, StepConfig()), **_QUICK)
+    step = jax.jit(make_train_step(task, tx, trained, StepConfig()))
     state = create_state(tiny.params, tx, trained=trained, codebooks=(), use_ema=False)
     batch = np.asarray(np.rint((tiny.image("T") + 1) * 127.5), np.uint8)
     curve = []
@@ -240,7 +239,7 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
         return outcome.loss, outcome
 
     params = tiny.params | {"discriminator": variables}
-    gradients, outcome = jax.jit(jax.grad(loss, has_aux=True), **_QUICK)(params)
+    gradients, outcome = jax.jit(jax.grad(loss, has_aux=True))(params)
     found = outcome.metrics
     for ours, theirs in (
         ("l1", "l1"),

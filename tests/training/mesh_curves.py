@@ -21,8 +21,6 @@ from dlf_jax.training.sharding import (
 from tests.training import tiny
 
 NUM_STEPS = 20
-# Compiles faster.
-_OPTIONS = {"xla_backend_optimization_level": 0}
 
 
 def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
@@ -37,27 +35,19 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
     config.update(changes)
     mesh = make_mesh(MeshConfig(data, fsdp))
     plan = make_plan(config, mesh)
-    init = jax.jit(
-        plan.task.init, out_shardings=plan.placements.params, compiler_options=_OPTIONS
-    )
+    init = jax.jit(plan.task.init, out_shardings=plan.placements.params)
     state = init(*init_arguments(config, plan.model))
-    create = jax.jit(
-        plan.create, out_shardings=plan.placements, compiler_options=_OPTIONS
-    )
-    state = create(state)
+    state = jax.jit(plan.create, out_shardings=plan.placements)(state)
     constants = {
         "lmbda": np.array([2.0, 1.0], np.float32),
         "perceptual": {"lpips": tiny.lpips_params()},
     }
     constants = jax.device_put(constants, replicated(mesh))
     rng, losses = np.random.default_rng(0), []
-    step = None
     for _ in range(NUM_STEPS):
         batch = rng.integers(0, 256, (config.batch_size, 32, 32, 3), np.uint8)
         batch = jax.device_put(batch, batch_sharding(mesh))
-        if step is None:
-            step = plan.train_step.lower(state, constants, batch).compile(_OPTIONS)
-        state, metrics = step(state, constants, batch)
+        state, metrics = plan.train_step(state, constants, batch)
         losses.append(float(metrics["loss"]))
     found = {"name": name, "loss": losses}
     for part in ("params", "opt_state"):

@@ -1,5 +1,6 @@
 """Collectives in a compiled program, and the row of the table."""
 
+import jax
 import pytest
 
 from dlf_jax.training.hlo_report import HEADER, collectives, report
@@ -53,3 +54,14 @@ def test_row_is_bound_by_the_slowest(flops, moved, bound):
     assert len(columns) == HEADER.splitlines()[0].count("|") - 1
     assert columns[:7] == ["pixel", "1x16", "16", "3.00", "2.00", "0.50", "34%"]
     assert columns[-1] == bound
+
+
+class _UnreadableProgram(_Program):
+    def as_text(self):
+        raise jax.errors.JaxRuntimeError("INTERNAL: no such instruction")
+
+
+def test_a_program_that_jax_cannot_read_has_a_row_without_its_collectives():
+    program = _UnreadableProgram(1.0, 1638e9)
+    row = report("pixel", "1x16", 16, program, "TPU v5 lite")
+    assert row.endswith("| unknown | 8.0 |")

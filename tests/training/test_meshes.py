@@ -13,7 +13,8 @@ import pytest
 def runs(repository):
     """Runs of the semantic stage on eight virtual devices, by mesh."""
     environ = os.environ | {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "XLA_FLAGS": os.environ["XLA_FLAGS"]
+        + " --xla_force_host_platform_device_count=8",
         "JAX_PLATFORMS": "cpu",
     }
     done = subprocess.run(

@@ -30,8 +30,6 @@ _OPTIMIZER = OptimizerConfig(
     learning_rate=1e-2, warmup_steps=0, final_factor=0.1, clip_norm=1.0, b1=0.9, b2=0.99
 )
 
-_QUICK = {"xla_backend_optimization_level": 0}  # compiles faster
-
 
 def _random_params(task):
     """Random parameters; drawing them here is faster than compiling the real init."""
@@ -132,7 +130,7 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
             draws = task.draw(jax.random.key(3), image.shape)
             return task.loss(params, {"perceptual": networks}, image, draws)
 
-        return jax.jit(loss, compiler_options=_QUICK)()
+        return jax.jit(loss)()
 
     terms = {"lpips": 2.0, "lpips_alex": 3.0, "dists": 4.0}
     none, every = outcome(lpips=0.0), outcome(**terms)
@@ -163,7 +161,7 @@ def test_one_step_moves_exactly_the_trained_parameters(
     rules, state, step, constants, batch = _setup(
         name, tune_semantic, tiny_config, loss_config, lpips_params
     )
-    step = jax.jit(step, compiler_options=_QUICK)
+    step = jax.jit(step)
     new, metrics = step(state, constants, batch)
 
     assert all(np.isfinite(value) for value in metrics.values())

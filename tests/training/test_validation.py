@@ -14,8 +14,6 @@ from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.training.steps import to_signed
 from dlf_jax.training.validation import Findings, make_validate
 
-_QUICK = {"xla_backend_optimization_level": 0}
-
 
 @pytest.fixture(scope="module")
 def photos():
@@ -34,7 +32,7 @@ def _validate(objective, config, photos, params):
         batch_size=2,
         sharded=here,
         replicated=here,
-        compiler_options=_QUICK,
+        compiler_options={},
     )
     return validate(params, 0.5)
 
@@ -43,17 +41,12 @@ def _uint8(image):
     return np.asarray(jnp.round(jnp.clip((image + 1) * 127.5, 0, 255)), np.uint8)
 
 
-def _call(function, *args):
-    """`function` compiled with little optimisation, which is faster for one call."""
-    return jax.jit(function, compiler_options=_QUICK)(*args)
-
-
 def test_vqgan_is_judged_by_its_images(tiny_config, photos):
     vqgan = VQGAN(tiny_config.vqgan)
     image = to_signed(jnp.asarray(photos))
-    params = _call(vqgan.init, jax.random.key(0), image)["params"]
+    params = jax.jit(vqgan.init)(jax.random.key(0), image)["params"]
     found = _validate("autoencode", tiny_config, photos, {"vqgan": params})
-    recon = _uint8(_call(vqgan.apply, {"params": params}, image).recon)
+    recon = _uint8(jax.jit(vqgan.apply)({"params": params}, image).recon)
     expected = float(np.mean(psnr(photos, recon)))
     assert set(found.metrics) == {"loss", "psnr/0"} and found.bpp == []
     assert found.metrics["psnr/0"] == pytest.approx(expected, abs=0.01)
@@ -76,7 +69,7 @@ def test_codec_is_judged_at_every_rate(tiny_config, photos):
         rate = jnp.zeros(3, jnp.int32)
         return model.init(jax.random.key(0), rate, method=everything)["params"]
 
-    params = _call(init)
+    params = jax.jit(init)()
     # Scales beside which rounded symbols cost something, and differ between rates.
     params["context"]["prior_vector"] += jnp.array([[0.0], [1.0]])
     found = _validate(
@@ -85,9 +78,8 @@ def test_codec_is_judged_at_every_rate(tiny_config, photos):
     assert set(found.metrics) == {"loss", "psnr/0", "psnr/1", "bpp/0", "bpp/1"}
     for rate in (0, 1):
         variables = {"params": params}
-        bits, _ = _call(
-            partial(model.apply, method=everything), variables, np.full(3, rate)
-        )
+        apply = jax.jit(partial(model.apply, method=everything))
+        bits, _ = apply(variables, np.full(3, rate))
         assert found.bpp[rate] == pytest.approx(float(bits.mean()) / 256, rel=1e-4)
         assert found.metrics[f"bpp/{rate}"] == found.bpp[rate] > 0
     assert found.bpp[0] != found.bpp[1]
