@@ -47,7 +47,9 @@ class FloatContext:
     """`latent_coding.ContextModel` of one image, as it was trained."""
 
     def __init__(self, params, config, rate, grid):
-        self._model = FourStepContext(config.latent_channels, config.num_rates)
+        self._model = FourStepContext(
+            config.latent_channels, config.num_rates, config.num_spatial_blocks
+        )
         self._params = params
         self._prior = self._apply("prior", jnp.array([rate]), grid)
         self.quant_step = np.asarray(self._prior.step)

@@ -248,6 +248,7 @@ def infer_codec(shapes: Mapping[str, tuple[int, ...]], heads: Heads) -> DLFConfi
                 f"{codec}decoder.init_feat_up.2.{{i}}.*",
             ),
             "num_detail_out_blocks": (f"{codec}encoder.feat_out.0.{{i}}.*",),
+            "num_spatial_blocks": (f"{codec}quantize_feat.y_spatial_prior.{{i}}.*",),
             "num_fusion_in_blocks": ("prior_fusion.*_in.1.{i}.*",),
             "num_fusion_blocks": ("prior_fusion.merge.4.{i}.*",),
         }.items()

@@ -64,10 +64,12 @@ class FourStepContext(nn.Module):
     Attributes:
       channels: channels N of the latent, a multiple of 4.
       num_rates: rate points; each has its own prior vector.
+      num_spatial_blocks: blocks that all parts share.
     """
 
     channels: int
     num_rates: int
+    num_spatial_blocks: int
 
     def setup(self):
         n = self.channels
@@ -82,7 +84,10 @@ class FourStepContext(nn.Module):
         self.adaptors = [
             DepthConvBlock(2 * n, name=f"adaptor_{k}") for k in range(1, NUM_PARTS)
         ]
-        self.spatial = [DepthConvBlock(2 * n, name=f"spatial_{i}") for i in range(3)]
+        self.spatial = [
+            DepthConvBlock(2 * n, name=f"spatial_{i}")
+            for i in range(self.num_spatial_blocks)
+        ]
 
     def prior(self, rate: Int[Array, "B"], grid: tuple[int, int]) -> Prior:
         """Evaluates the prior at the true size, since borders matter.

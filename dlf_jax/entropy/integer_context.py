@@ -39,6 +39,9 @@ class IntegerContext:
         for path, value in params.items():
             layer, _, name = path.rpartition("/")
             self.layers.setdefault(layer, {})[name] = value
+        blocks = {layer.partition("/")[0] for layer in self.layers}
+        num_spatial = sum(name.startswith("spatial_") for name in blocks)
+        self.spatial = tuple(f"spatial_{i}" for i in range(num_spatial))
         self.skip_threshold = skip_threshold
 
     def of_image(self, rate: int, grid: tuple[int, int]) -> "ImageContext":
@@ -116,7 +119,7 @@ class ImageContext:
             seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
             x = np.concatenate([seen, self._common], axis=-1)
             with _one_thread():
-                for name in (f"adaptor_{part}", "spatial_0", "spatial_1", "spatial_2"):
+                for name in (f"adaptor_{part}", *self._model.spatial):
                     x = self._model.block(name, x)
             scales, means = np.split(x, 2, axis=-1)
         mask = self._masks[part]

@@ -85,6 +85,7 @@ class DLFConfig:
       num_tokens, codebook_size, token_width: the semantic code of one tile.
       detail_width: channels of the detail branch.
       latent_channels: channels of the coded detail latent, a multiple of 4.
+      num_spatial_blocks: blocks of the context model that all its parts share.
       num_rates: rate points that share these weights.
       fusion_width: inner width of the latent fusion.
       skip_threshold: a symbol whose scale is below this is not coded (τ of spec §9.4).
@@ -110,6 +111,7 @@ class DLFConfig:
     token_width: int = 12
     detail_width: int = 768
     latent_channels: int = 64
+    num_spatial_blocks: int = 3
     num_rates: int = 1
     fusion_width: int = 1024
     skip_threshold: float = 0.12

@@ -66,7 +66,9 @@ class DLF(nn.Module):
             cfg.codebook_size, cfg.token_width, normalize=True
         )
         self.analysis = analysis_transform(cfg)
-        self.context = FourStepContext(cfg.latent_channels, cfg.num_rates)
+        self.context = FourStepContext(
+            cfg.latent_channels, cfg.num_rates, cfg.num_spatial_blocks
+        )
         self.synthesis = synthesis_transform(cfg)
         self.decoder = DualBranchDecoder(cfg)
         self.fusion = LatentFusion(cfg)

@@ -64,6 +64,7 @@ VARIANTS: dict[str, DLFConfig] = {
         token_width=4,
         detail_width=16,
         latent_channels=8,
+        num_spatial_blocks=1,
         fusion_width=16,
         vqgan=VQGANConfig(
             channels=16,

@@ -45,6 +45,7 @@ def random_config(seed: int) -> DLFConfig:
         token_width=pick(2, 9),
         detail_width=64 * pick(1, 2),
         latent_channels=4 * pick(1, 5),
+        num_spatial_blocks=pick(1, 4),
         num_rates=pick(1, 3),
         fusion_width=64 * pick(1, 2),
         vqgan=VQGANConfig(

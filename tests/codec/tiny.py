@@ -31,6 +31,7 @@ TINY = DLFConfig(
     token_width=4,
     detail_width=16,
     latent_channels=8,
+    num_spatial_blocks=1,
     num_rates=2,
     fusion_width=16,
     vqgan=VQGANConfig(

@@ -7,7 +7,7 @@ from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.ops.partition import NUM_PARTS, part_masks
 
 BATCH, GRID, CHANNELS, RATES = 2, (4, 6), 8, 3
-MODEL = FourStepContext(CHANNELS, RATES)
+MODEL = FourStepContext(CHANNELS, RATES, 3)
 RATE = jnp.array([0, 2])
 
 

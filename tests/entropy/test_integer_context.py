@@ -25,7 +25,7 @@ CHANNELS, RATES, GRID = 8, 2, (5, 7)
 
 def random_params(scale=1.0):
     """Weights of a float context model, `scale` times as large as is usual."""
-    model = FourStepContext(CHANNELS, RATES)
+    model = FourStepContext(CHANNELS, RATES, 3)
 
     def touch_everything(model):
         prior = model.prior(jnp.zeros(1, int), (2, 2))
@@ -65,7 +65,7 @@ def test_it_is_close_to_the_network_that_was_trained(rate):
             steps = enumerate(decoded)
             return prior.step, [model.step(k, x, prior) for k, x in steps]
 
-        model = FourStepContext(CHANNELS, RATES)
+        model = FourStepContext(CHANNELS, RATES, 3)
         variables = {"params": jax.tree.map(jnp.asarray, params)}
         return model.apply(variables, method=method)
 
@@ -163,7 +163,7 @@ def symbols_in(dtype, params, y):
             return model(y, model.prior(jnp.zeros(1, int), GRID)).symbols
 
         variables = {"params": jax.tree.map(lambda x: jnp.asarray(x, dtype), params)}
-        model = FourStepContext(CHANNELS, RATES)
+        model = FourStepContext(CHANNELS, RATES, 3)
         return np.asarray(model.apply(variables, jnp.asarray(y, dtype), method=method))
 
 

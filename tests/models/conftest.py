@@ -31,6 +31,7 @@ CONFIG = DLFConfig(
     token_width=5,
     detail_width=8,
     latent_channels=4,
+    num_spatial_blocks=2,
     num_rates=2,
     fusion_width=8,
     vqgan=VQGANConfig(

@@ -110,8 +110,7 @@ def test_every_parameter_of_the_codec_has_a_gradient(config, variables, image, n
 
         return DLF(config).apply(variables, image, method=forward)
 
-    options = {"xla_backend_optimization_level": 0}  # compiles faster
-    gradient = jax.jit(jax.grad(loss), compiler_options=options)(variables)["params"]
+    gradient = jax.jit(jax.grad(loss))(variables)["params"]
     for path, leaf in jax.tree_util.tree_leaves_with_path(gradient):
         name = jax.tree_util.keystr(path)
         assert bool(jnp.isfinite(leaf).all()), name

@@ -36,6 +36,7 @@ TINY = DLFConfig(
     token_width=4,
     detail_width=8,
     latent_channels=4,
+    num_spatial_blocks=1,
     num_rates=2,
     fusion_width=8,
     vqgan=VQGANConfig(
