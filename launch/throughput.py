@@ -20,6 +20,7 @@ from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.models.vqgan import VQGANDecoder
 from dlf_jax.nn.depth_conv import DepthConvBlock
+from dlf_jax.nn.layers import Conv, Dense
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.perceptual.lpips import LPIPS
@@ -63,14 +64,23 @@ def gradient(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[float, float]
 
 
 def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
-    """The kinds of layers that a step is made of, at the sizes of one tile."""
+    """Kinds of layers that a step is made of, at the sizes of one tile.
+
+    The first two are single layers, next to nothing in them that is no product: what
+    they lack is XLA's, and what the others lack beside them is between their products.
+    """
     grid, vqgan = config.grid, config.vqgan
     finest = config.tile_size // vqgan.patch
     cells, latent = (batch, grid, grid), (batch, grid // 2, grid // 2)
     tokens = (batch, grid * grid + config.num_tokens, config.decoder.width)
     image = (batch, lpips_side, lpips_side, 3)
-    detail = config.detail_width
+    detail, width = config.detail_width, config.decoder.width
     return {
+        "3x3 convolution alone": (
+            Conv(vqgan.channels, (3, 3)),
+            (batch, finest, finest, vqgan.channels),
+        ),
+        "dense layer alone": (Dense(4 * width), tokens),
         "VQGAN decoder (convolutions)": (
             VQGANDecoder(vqgan),
             (*cells, vqgan.z_channels),

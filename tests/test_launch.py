@@ -108,7 +108,7 @@ def test_throughput_of_a_stage(repository, parts):
     )
     product, _, _, *rows = done.stdout.splitlines()
     assert float(product.split()[2]) > 0
-    assert len(rows) == (5 if parts else 1)
+    assert len(rows) == (7 if parts else 1)
     for row in rows:
         milliseconds, _, rate = (float(x) for x in row.split("|")[2:5])
         assert milliseconds > 0 and rate > 0
