@@ -72,7 +72,7 @@ install() {
   archive=${TMPDIR:-/tmp}/dlf-$name.tar.gz
   run git archive --format tar.gz --output "$archive" HEAD
   tpu scp "$archive" "$name:dlf.tar.gz" --worker all
-  on all 'mkdir -p dlf && tar -xzf dlf.tar.gz -C dlf && cd dlf && python3 -m pip install --quiet --user uv && python3 -m uv venv --quiet --allow-existing --python 3.12 .venv && python3 -m uv pip install --quiet --python .venv "jax[tpu]" gcsfs google-cloud-storage -e ".[train,tfds]"'
+  on all 'mkdir -p dlf && tar -xzf dlf.tar.gz -C dlf && cd dlf && python3 -m pip install --quiet --user uv && python3 -m uv venv --quiet --allow-existing --python 3.12 .venv && python3 -m uv pip install --quiet --python .venv "jax[tpu]" -e ".[train,tfds,gcs]"'
   [ -z "${SETUP:-}" ] || on all "$SETUP"
 }
 

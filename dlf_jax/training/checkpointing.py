@@ -183,6 +183,21 @@ def averaged(state: dict[str, Any]) -> Any:
 
 
 def absolute(workdir: str) -> epath.Path:
-    """A working directory as orbax wants it; URLs such as gs://... stay as they are."""
-    path = epath.Path(workdir)
-    return path if "://" in workdir else path.absolute()
+    """A working directory as orbax wants it; URLs such as gs://... stay as they are.
+
+    Raises:
+      UserError: what a URL names cannot be reached.
+    """
+    if "://" not in workdir:
+        return epath.Path(workdir).absolute()
+    try:
+        path = epath.Path(workdir)
+        path.exists()
+    except ImportError as error:
+        raise UserError(
+            f'{workdir}: {error}; for gs:// there is pip install "dlf-jax[gcs]"'
+        ) from error
+    except Exception as error:  # those of every storage's own library
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{workdir} cannot be reached ({reason})") from error
+    return path

@@ -1,8 +1,11 @@
+import sys
+
 import jax.numpy as jnp
 import pytest
 from etils import epath
 
-from dlf_jax.training.checkpointing import Checkpoints
+from dlf_jax.errors import UserError
+from dlf_jax.training.checkpointing import Checkpoints, absolute
 from dlf_jax.training.state import TrainState
 
 
@@ -30,3 +33,18 @@ def test_only_the_last_and_the_best_stay(tmp_path, losses, kept):
     checkpoints.close()
     folders = (tmp_path / "checkpoints").iterdir()
     assert {int(folder.name) for folder in folders} == kept
+
+
+def test_urls_stay_and_paths_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("run") == epath.Path(tmp_path / "run")
+    monkeypatch.setattr(epath.Path("gs://bucket/run").__class__, "exists", lambda _: 1)
+    assert str(absolute("gs://bucket/run")) == "gs://bucket/run"
+
+
+def test_storage_that_cannot_be_reached_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(UserError, match=r"gcsfs.*dlf-jax\[gcs\]"):
+        absolute("gs://bucket/run")
+    with pytest.raises(UserError, match="nonsense://bucket cannot be reached"):
+        absolute("nonsense://bucket")
