@@ -94,6 +94,7 @@ def start(setting: str, model: Path, folder: Path) -> subprocess.Popen:
                 INTERPRETERS.get(setting, sys.executable),
                 *("-m", "tests.codec.test_machines", setting, model, folder),
             ],
+            # Compiled as for users, not as for other tests.
             env={**os.environ, "XLA_FLAGS": "", **SETTINGS[setting]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
