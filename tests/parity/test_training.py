@@ -24,8 +24,6 @@ _LOSS = tasks.LossConfig(lpips_crop=256)  # the released weights of the terms
 # lies, so that gradients agree to this only (spec §21).
 _KINKS = 3e-2
 
-# Compiled for a single run.
-
 # Official names of what only training has, in the manner of
 # dlf_jax.checkpoints.official_names.
 _STATISTICS = (("mean", "mean", "c -> c"), ("var", "var", "c -> c"))

@@ -76,9 +76,9 @@ def test_codec_is_judged_at_every_rate(tiny_config, photos):
         "reconstruct", tiny_config, photos, {**params, "discriminator": {}}
     )
     assert set(found.metrics) == {"loss", "psnr/0", "psnr/1", "bpp/0", "bpp/1"}
+    apply = jax.jit(partial(model.apply, method=everything))
     for rate in (0, 1):
         variables = {"params": params}
-        apply = jax.jit(partial(model.apply, method=everything))
         bits, _ = apply(variables, np.full(3, rate))
         assert found.bpp[rate] == pytest.approx(float(bits.mean()) / 256, rel=1e-4)
         assert found.metrics[f"bpp/{rate}"] == found.bpp[rate] > 0
