@@ -30,10 +30,11 @@ Official vqgan and tokenizer are downloads, which `dlf convert` reads.  What the
 code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
-vqgan, align, pixel in this order, with tokenizer before align if wished.  The settings
-of pixel are those of the last of several runs that made the weights of the package, in
-five hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align they
-are untried.
+vqgan, align, pixel, context in this order, with tokenizer before align if wished.  The
+settings of pixel are those of the last of several runs that made the weights of the
+package, in five hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from
+align they are untried.  context, of five minutes, is the rate alone: it fits what
+predicts the symbols to a codec that is done, whose pictures hardly change.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  With an empty compilation cache the seven
@@ -207,6 +208,14 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "lmbda": ((17.0,), (4.5,), (1.1,), (0.12,)),
             "optimizer.name": "muon",
             "optimizer.learning_rate": 5e-4,
+        },
+        "context": {
+            "steps": 5_000,
+            "crop.min_scale": 0.6,
+            "loss.codebook": 0.0,
+            "lmbda": ((1.0,),) * 4,
+            "lmbda_warmup": 0,
+            "optimizer.learning_rate": 2e-3,
         },
     }
     common = {"model": "dlf-nano", "batch_size": 8, "crop.size": 128}

@@ -28,7 +28,9 @@ def get_config(repository):
 
 
 _CASES = [f"preset={p},stage={stage}" for p in ("l", "smoke") for stage in _STAGES]
-_CASES += [f"stage={stage}" for stage in ("vqgan", "tokenizer", "align", "pixel")]
+_CASES += [
+    f"stage={stage}" for stage in ("vqgan", "tokenizer", "align", "pixel", "context")
+]
 
 
 @pytest.mark.parametrize("argument", _CASES)

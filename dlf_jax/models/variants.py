@@ -26,6 +26,7 @@ VARIANTS: dict[str, DLFConfig] = {
         token_width=8,
         detail_width=96,
         latent_channels=32,
+        num_spatial_blocks=1,
         num_rates=4,
         fusion_width=128,
         vqgan=VQGANConfig(

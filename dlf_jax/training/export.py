@@ -28,7 +28,7 @@ from dlf_jax.training.stages import STAGES
 from dlf_jax.training.token_statistics import count_tokens
 
 # The others make no whole codec.
-_JOINT_OBJECTIVES = ("align", "reconstruct")
+_JOINT_OBJECTIVES = ("align", "fit_context", "reconstruct")
 
 
 # Crops that tokens are counted on in one call of the network.

@@ -85,6 +85,12 @@ _VQGAN_DECODER_TRAINED: Rules = (
 )
 _CODEBOOK_TRAINED: Rules = (("vqgan/quantizer/.*", TRAINED), *_VQGAN_FROZEN)
 _VQGAN_ALONE: Rules = (("vqgan/.*", TRAINED),)
+# The context model without its prior: the decoder is used to those quantisation steps.
+_CONTEXT_ALONE: Rules = (
+    ("context/prior_.*", FROZEN),
+    ("context/.*", TRAINED),
+    (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
+)
 _TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
 
 _ALIGN = Stage(
@@ -117,6 +123,8 @@ STAGES: Mapping[str, Stage] = {
         _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
         (),
     ),
+    # Ours: fits the context model to a codec that is done, in minutes.
+    "context": Stage("fit_context", _CONTEXT_ALONE, _CONTEXT_ALONE, ()),
 }
 
 

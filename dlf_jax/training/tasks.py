@@ -154,6 +154,19 @@ def _align(model_config: DLFConfig, config: LossConfig) -> Task:
     )
 
 
+def _fit_context(model_config: DLFConfig, config: LossConfig) -> Task:
+    """The rate of the joint codec alone: its latent and its tokens stay as they are."""
+    model = DLF(model_config)
+
+    def loss(params: Any, constants: Any, image: Array, draws: Draws) -> Outcome:
+        _, outcome = _codec_outcome(model, config, params, constants, image, draws)
+        return outcome
+
+    return Task(
+        partial(_init_codec, model), partial(_draw_codec, model), loss, perceptual={}
+    )
+
+
 def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
     """The joint codec, judged by its images (spec §15.4)."""
     model = DLF(model_config)
@@ -259,5 +272,6 @@ TASKS: Mapping[str, Callable[[DLFConfig, LossConfig], Task]] = {
     "autoencode": _autoencode,
     "tokenize": _tokenize,
     "align": _align,
+    "fit_context": _fit_context,
     "reconstruct": _reconstruct,
 }

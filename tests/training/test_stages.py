@@ -98,6 +98,12 @@ def test_split_of_the_joint_stages(shapes, path, align, pixel, tuned):
     assert (path in _trained(shapes, "pixel", True)) == tuned
 
 
+def test_the_context_stage_moves_the_context_model_alone(shapes):
+    parts = {"/".join(p.split("/")[:2]) for p in _trained(shapes, "context", True)}
+    adaptors = {f"context/adaptor_{part}" for part in (1, 2, 3)}
+    assert parts == {"context/reduction", "context/spatial_0"} | adaptors
+
+
 def test_align_from_scratch_moves_the_codes_that_it_mixes(shapes):
     path = "vqgan/quantizer/embedding"
     assert path in _trained(shapes, "align", True)

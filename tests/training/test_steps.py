@@ -62,6 +62,7 @@ _CASES = {
     "vqgan": {"l1", "lpips", "vq", "codes/vqgan"},
     "tokenizer": {"cross_entropy", "vq", "codes/tokens"},
     "align": {"latent", "cross_entropy", "rate", "vq", *_BPP},
+    "context": {"rate", "vq", *_BPP},
     "pixel": {"l1", "lpips", "rate", "vq", "codes/tokens", *_BPP},
 }
 
@@ -92,6 +93,7 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
         "vqgan",
         "tokenizer",
         pytest.param("align", marks=pytest.mark.slow),
+        "context",
         "pixel",
     ],
 )
@@ -145,6 +147,7 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
     [
         pytest.param("vqgan", False, marks=pytest.mark.slow),
         ("tokenizer", False),
+        ("context", False),
         pytest.param("align", False, marks=pytest.mark.slow),
         pytest.param("pixel", True, marks=pytest.mark.slow),
         pytest.param("adversarial", False, marks=pytest.mark.slow),
