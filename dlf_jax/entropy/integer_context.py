@@ -43,6 +43,7 @@ class IntegerContext:
         num_spatial = sum(name.startswith("spatial_") for name in blocks)
         self.spatial = tuple(f"spatial_{i}" for i in range(num_spatial))
         self.skip_threshold = skip_threshold
+        self._small_prior = functools.cache(self._small_prior)
 
     def of_image(self, rate: int, grid: tuple[int, int]) -> "ImageContext":
         """The context model of one latent of `grid` = (height, width) cells."""
@@ -79,15 +80,19 @@ class IntegerContext:
         names = ("prior_0", "prior_1")
         kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in names]
         reach = sum(len(kernel) // 2 for kernel in kernels)
-        small = [min(side, 2 * reach + 1) for side in grid]
+        small = tuple(min(side, 2 * reach + 1) for side in grid)
+        cells = np.ix_(*(_nearest(side, reach) for side in grid))
+        x, common = self._small_prior(names, rate, small)
+        return x[cells], common[cells]
+
+    def _small_prior(self, names, rate, grid):
+        """`prior` cell by cell; kept, as there are few of it."""
         vector = self.prior_vector[rate]
-        x = np.broadcast_to(vector, (*small, len(vector)))
+        x = np.broadcast_to(vector, (*grid, len(vector)))
         with _one_thread():
             for name in names:
                 x = self.block(name, x)
-            common = fp.dense(self.layers["reduction"], x)
-        cells = np.ix_(*(_nearest(side, reach) for side in grid))
-        return x[cells], common[cells]
+            return x, fp.dense(self.layers["reduction"], x)
 
 
 class ImageContext:
