@@ -85,8 +85,10 @@ class IntegerContext:
         x, common = self._small_prior(names, rate, small)
         return x[cells], common[cells]
 
-    def _small_prior(self, names, rate, grid):
-        """`prior` cell by cell; kept, as there are few of it."""
+    def _small_prior(
+        self, names: tuple[str, ...], rate: int, grid: tuple[int, ...]
+    ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
+        """What `prior` repeats; kept for the next image."""
         vector = self.prior_vector[rate]
         x = np.broadcast_to(vector, (*grid, len(vector)))
         with _one_thread():
