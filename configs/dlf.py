@@ -33,7 +33,7 @@ preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos;
 vqgan, align, pixel, context in this order, with tokenizer before align if wished.  The
 settings of pixel are those of the last of several runs that made the weights of the
 package, in five hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from
-align they are untried.  context, of five minutes, is the rate alone: it fits what
+align they are untried.  context, a matter of minutes, is the rate alone: it fits what
 predicts the symbols to a codec that is done, whose pictures hardly change.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work

@@ -20,6 +20,8 @@ from dlf_jax.typing import Float, Int
 # Cells whose widest features are in memory at a time.
 _CHUNK = 1024
 
+_PRIOR = ("prior_0", "prior_1")
+
 
 class IntegerContext:
     """Prior and context networks of a model (spec §9.3–9.4).
@@ -77,22 +79,21 @@ class IntegerContext:
         Every cell starts from one vector, so that only the nearest borders tell cells
         apart: all that are out of their reach are one cell of a smaller grid.
         """
-        names = ("prior_0", "prior_1")
-        kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in names]
+        kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in _PRIOR]
         reach = sum(len(kernel) // 2 for kernel in kernels)
         small = tuple(min(side, 2 * reach + 1) for side in grid)
         cells = np.ix_(*(_nearest(side, reach) for side in grid))
-        x, common = self._small_prior(names, rate, small)
+        x, common = self._small_prior(rate, small)
         return x[cells], common[cells]
 
     def _small_prior(
-        self, names: tuple[str, ...], rate: int, grid: tuple[int, ...]
+        self, rate: int, grid: tuple[int, ...]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
         """What `prior` repeats; kept for the next image."""
         vector = self.prior_vector[rate]
         x = np.broadcast_to(vector, (*grid, len(vector)))
         with _one_thread():
-            for name in names:
+            for name in _PRIOR:
                 x = self.block(name, x)
             return x, fp.dense(self.layers["reduction"], x)
 
