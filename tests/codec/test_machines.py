@@ -20,23 +20,22 @@ from tests.codec.tiny import random_image
 _BATCH, _NETWORK = "DLF_TEST_BATCH", "DLF_TEST_NETWORK"
 SETTINGS = {
     "plain": {},
-    "one thread": {
+    "one thread, highest precision": {
         "OPENBLAS_NUM_THREADS": "1",
         "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+        "JAX_DEFAULT_MATMUL_PRECISION": "highest",
     },
-    "x64": {"JAX_ENABLE_X64": "1"},
+    "x64, five at once": {"JAX_ENABLE_X64": "1", _BATCH: "5"},
     "bfloat16": {
         "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16",
         _NETWORK: "bfloat16",
     },
-    "highest": {"JAX_DEFAULT_MATMUL_PRECISION": "highest"},
     "old processor": {
         "OPENBLAS_CORETYPE": "Nehalem",
         "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3",
         "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
     },
     "fast maths": {"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"},
-    "five at once": {_BATCH: "5"},
     # Where launch/test.sh made it: the environment of requirements.txt.
     "beside TensorFlow": {},
 }
