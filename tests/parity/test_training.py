@@ -145,18 +145,18 @@ def train(tiny, stage, task, params, constants, num_steps):
     step = jax.jit(make_train_step(task, tx, trained, StepConfig()))
     state = create_state(params, tx, trained=trained, codebooks=(), use_ema=False)
     batch = np.asarray(np.rint((tiny.image("T") + 1) * 127.5), np.uint8)
-    states, metrics = [], []
-    for _ in range(num_steps):
+    first, found = step(state, constants, batch)
+    state, metrics = first, [found]
+    for _ in range(1, num_steps):
         state, found = step(state, constants, batch)
-        states.append(state)
         metrics.append(found)
     # After one update, Adam's first moment is the gradient times 1 - b1.
     gradients = path_names(jax.tree.map(jnp.zeros_like, params))
-    for _, group in tree_get_all_with_path(states[0].opt_state, "mu"):
+    for _, group in tree_get_all_with_path(first.opt_state, "mu"):
         for path, moment in path_names(group).items():
             if not isinstance(moment, optax.MaskedNode):
                 gradients[path] = moment / (1 - optimizer.b1)
-    return states[0], metrics, unflatten_dict(gradients, sep="/")
+    return first, metrics, unflatten_dict(gradients, sep="/")
 
 
 def test_discriminator(tiny, discriminator):
