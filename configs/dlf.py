@@ -107,14 +107,14 @@ def _large(options: dict[str, str]) -> dict[str, object]:
             "steps": 500_000,
             "loss.adversarial": 0.8,
             "adversarial_start": 250_000,
-            "optimizer.learning_rate": 7.2e-5,
+            "optimizer.lr": 7.2e-5,
         },
         # TiTok's first stage, but for its weight decay of 1e-4.
         "tokenizer": {
             "steps": 1_000_000,
             "batch_size": 256,
             "loss.cross_entropy": 1.0,
-            "optimizer.learning_rate": 1e-4,
+            "optimizer.lr": 1e-4,
             "optimizer.schedule": "cosine",
             "optimizer.warmup_steps": 10_000,
             "optimizer.final_factor": 0.1,
@@ -131,13 +131,13 @@ def _large(options: dict[str, str]) -> dict[str, object]:
             "bpp_window": (rate["align_window"],),
         },
         "pixel": pixel | {"optimizer_from_donor": True},
-        "pixel_512": pixel | last | {"steps": 50_000, "optimizer.learning_rate": 2e-5},
+        "pixel_512": pixel | last | {"steps": 50_000, "optimizer.lr": 2e-5},
         "tune_semantic": pixel
         | last
         | {
             "steps": 25_000,
             "tune_semantic": True,
-            "optimizer.learning_rate": 1e-6,
+            "optimizer.lr": 1e-6,
         },
     }
     stage = _choose(stages, options, "stage")
@@ -167,7 +167,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
         "loss.discriminator_images": 4,
         "lmbda": ((1.0,),),
         "lmbda_warmup": 0,
-        "optimizer.learning_rate": 4e-5,
+        "optimizer.lr": 4e-5,
         "optimizer.schedule": "constant",
         "optimizer.warmup_steps": 0,
         "optimizer.clip_norm": 0.0,
@@ -186,7 +186,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "loss.lpips": 0.25,
             "loss.lpips_alex": 0.5,
             "loss.lpips_images": 2,
-            "optimizer.learning_rate": 1e-3,
+            "optimizer.lr": 1e-3,
         },
         "tokenizer": {"steps": 4_000},
         "align": {
@@ -194,7 +194,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "loss.latent": 5.0,
             "loss.cross_entropy": 0.05,
             "lmbda": ((0.0,),) * 4,
-            "optimizer.learning_rate": 1e-3,
+            "optimizer.lr": 1e-3,
             "optimizer.warmup_steps": 50,
         },
         "pixel": {
@@ -207,7 +207,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "loss.decode_crop": 64,
             "lmbda": ((17.0,), (4.5,), (1.1,), (0.12,)),
             "optimizer.name": "muon",
-            "optimizer.learning_rate": 5e-4,
+            "optimizer.lr": 5e-4,
         },
         "context": {
             "steps": 5_000,
@@ -215,7 +215,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "loss.codebook": 0.0,
             "lmbda": ((1.0,),) * 4,
             "lmbda_warmup": 0,
-            "optimizer.learning_rate": 2e-3,
+            "optimizer.lr": 2e-3,
         },
     }
     common = {"model": "dlf-nano", "batch_size": 8, "crop.size": 128}
@@ -240,7 +240,7 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
         "loss.lpips_crop": 32,
         "loss.lpips_images": 2,
         "loss.discriminator_channels": 4,
-        "optimizer.learning_rate": 1e-3,
+        "optimizer.lr": 1e-3,
         "log_every": 3,
     }
     return large | model_and_size
@@ -339,7 +339,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.steps = 0  # length of the stage; the schedule ends with it
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.name = "adam"  # as released; or muon, for its kernels
-    config.optimizer.learning_rate = 3e-4  # peak
+    config.optimizer.lr = 3e-4  # peak
     config.optimizer.schedule = "cosine"  # half a cosine after the rise; or constant
     config.optimizer.warmup_steps = 100  # linear rise to the peak
     config.optimizer.final_factor = 0.02  # last learning rate over the peak

@@ -80,7 +80,7 @@ def test_released_optimisation(get_config):
         assert config.validation.every == 5_000 and config.validation.size == 512
         assert (config.crop.min_scale, config.crop.flip) == (1.0, False)
         found[stage] = (
-            optimizer.learning_rate,
+            optimizer.lr,
             config.crop.size,
             config.batch_size,
             config.loss.adversarial,

@@ -23,7 +23,7 @@ class OptimizerConfig:
     """Settings of the optimiser.
 
     Attributes:
-      learning_rate: peak.
+      lr: peak of the learning rate.
       warmup_steps: steps from 0 to the peak.
       final_factor: learning rate of the last step over the peak, with "cosine".
       clip_norm: limit on the norm of the gradient of all trained ones; 0 for none.
@@ -35,7 +35,7 @@ class OptimizerConfig:
         "constant", as released.
     """
 
-    learning_rate: float
+    lr: float
     warmup_steps: int
     final_factor: float
     clip_norm: float
@@ -50,14 +50,14 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
     warmup = min(config.warmup_steps, max(num_steps - 1, 0))
     if config.schedule == "constant":
         if not warmup:
-            return optax.constant_schedule(config.learning_rate)
-        return optax.linear_schedule(0.0, config.learning_rate, warmup)
+            return optax.constant_schedule(config.lr)
+        return optax.linear_schedule(0.0, config.lr, warmup)
     return optax.warmup_cosine_decay_schedule(
-        init_value=0.0 if warmup else config.learning_rate,
-        peak_value=config.learning_rate,
+        init_value=0.0 if warmup else config.lr,
+        peak_value=config.lr,
         warmup_steps=warmup,
         decay_steps=max(num_steps, 1),
-        end_value=config.final_factor * config.learning_rate,
+        end_value=config.final_factor * config.lr,
     )
 
 

@@ -137,7 +137,7 @@ def train(tiny, stage, task, params, constants, num_steps):
     adversarial = "discriminator" in params
     rules = STAGES[stage].rules_for(tune_semantic=False, adversarial=adversarial)
     optimizer = OptimizerConfig(
-        learning_rate=4e-5, warmup_steps=0, final_factor=1.0, clip_norm=0.0, b1=0.5,
+        lr=4e-5, warmup_steps=0, final_factor=1.0, clip_norm=0.0, b1=0.5,
         b2=0.9,
     )  # fmt: skip
     tx = make_optimizer(optimizer, num_steps, params, rules)

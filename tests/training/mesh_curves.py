@@ -27,7 +27,7 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
     """One run; the discriminator takes part where the stage has images."""
     config = tiny.shipped_config(stage)
     config.steps, config.batch_size = NUM_STEPS, 16
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.lr = 1e-3
     config.loss.decode_crop = 0  # the discriminator needs 32 pixels
     config.loss.adversarial = 0.8
     config.loss.discriminator_channels = 4

@@ -148,7 +148,7 @@ def test_graft_takes_equal_paths_and_shapes():
 
 def test_moments_of_whole_groups_go_on_and_new_groups_start_fresh():
     config = OptimizerConfig(
-        learning_rate=1.0, warmup_steps=0, final_factor=1.0, clip_norm=0.0, b1=0.5,
+        lr=1.0, warmup_steps=0, final_factor=1.0, clip_norm=0.0, b1=0.5,
         b2=0.9, schedule="constant",
     )  # fmt: skip
     before = {"context": jnp.ones(2), "vqgan": jnp.ones(3)}

@@ -27,7 +27,7 @@ from dlf_jax.training.steps import (
 from dlf_jax.training.tasks import TASKS
 
 _OPTIMIZER = OptimizerConfig(
-    learning_rate=1e-2, warmup_steps=0, final_factor=0.1, clip_norm=1.0, b1=0.9, b2=0.99
+    lr=1e-2, warmup_steps=0, final_factor=0.1, clip_norm=1.0, b1=0.9, b2=0.99
 )
 
 
@@ -191,7 +191,7 @@ def test_one_step_moves_exactly_the_trained_parameters(
 
 def test_schedule_warms_up_and_decays():
     config = OptimizerConfig(
-        learning_rate=2.0,
+        lr=2.0,
         warmup_steps=10,
         final_factor=0.1,
         clip_norm=1.0,
@@ -208,7 +208,7 @@ def test_schedule_warms_up_and_decays():
 )
 def test_constant_schedule(warmup, expected):
     config = dataclasses.replace(
-        _OPTIMIZER, learning_rate=2.0, schedule="constant", warmup_steps=warmup
+        _OPTIMIZER, lr=2.0, schedule="constant", warmup_steps=warmup
     )
     schedule = make_schedule(config, 110)
     np.testing.assert_allclose([schedule(i) for i in (0, 5, 110)], expected)
@@ -217,7 +217,7 @@ def test_constant_schedule(warmup, expected):
 def test_discriminator_is_clipped_by_itself():
     params = {"a": jnp.zeros(1), "d": jnp.zeros(1)}
     rules = (("a", "trained"), ("d", "adversary"))
-    config = dataclasses.replace(_OPTIMIZER, learning_rate=1.0, clip_norm=2.0)
+    config = dataclasses.replace(_OPTIMIZER, lr=1.0, clip_norm=2.0)
     gradients = {"a": jnp.full(1, 100.0), "d": jnp.full(1, 0.5)}
 
     def moments(config):
