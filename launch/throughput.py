@@ -32,10 +32,10 @@ _PARTS = flags.DEFINE_bool("parts", False, "Kinds of layers instead of the step.
 _RUNS = flags.DEFINE_integer("runs", 10, "Runs that the median is taken of.")
 
 
-def measure(function, *args) -> tuple[float, float]:
+def measure(function, *args, options=None) -> tuple[float, float]:
     """Median seconds, and FLOPs, of a call of a jitted function."""
     lowered = function.lower(*args)
-    compiled = lowered.compile()
+    compiled = lowered.compile(options)
     jax.block_until_ready(compiled(*args))
     seconds = []
     for _ in range(_RUNS.value):

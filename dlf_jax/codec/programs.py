@@ -22,6 +22,7 @@ from jax import export
 
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
+from dlf_jax.ops.compilation import compiler_options
 
 # What a traced program depends on, besides its configuration.
 _SOURCES = ("ops", "nn", "entropy", "models", "codec")
@@ -100,7 +101,8 @@ class Program:
                 )
                 _store(file, exported)
             function = exported.call
-        compiled = jax.jit(function).lower(self._params, *structs).compile()
+        lowered = jax.jit(function).lower(self._params, *structs)
+        compiled = lowered.compile(compiler_options(self._device.platform))
         self._check_memory(compiled.memory_analysis())
         return compiled
 

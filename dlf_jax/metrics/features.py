@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dlf_jax.ops.compilation import compiler_options
 from dlf_jax.perceptual.efficientnet import EfficientNetLite0
 from dlf_jax.perceptual.inception import InceptionV3
 from dlf_jax.perceptual.weights import load_efficientnet_params, load_inception_params
@@ -64,5 +65,8 @@ def feature_network(inception: Path | None = None) -> FeatureNetwork:
 
 def _compiled(network: nn.Module, params: dict) -> Callable:
     params = jax.tree.map(jnp.asarray, params)
-    apply = jax.jit(lambda p, x: network.apply({"params": p}, x.astype(jnp.float32)))
+    apply = jax.jit(
+        lambda p, x: network.apply({"params": p}, x.astype(jnp.float32)),
+        compiler_options=compiler_options(jax.default_backend()),
+    )
     return lambda images: apply(params, images)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dlf_jax.ops.compilation import compiler_options
 from dlf_jax.perceptual.dists import DISTS
 from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
@@ -68,10 +69,13 @@ class _Distance:
 
     def __init__(self, network: LPIPS | DISTS, params: dict[str, Any]):
         self._params = {"params": jax.tree.map(jnp.asarray, params)}
-        self._features = jax.jit(
+        compile_as = functools.partial(
+            jax.jit, compiler_options=compiler_options(jax.default_backend())
+        )
+        self._features = compile_as(
             lambda p, x: network.apply(p, x / 127.5 - 1, method="features")
         )
-        self._compare = jax.jit(lambda *args: network.apply(*args, method="compare"))
+        self._compare = compile_as(lambda *args: network.apply(*args, method="compare"))
         self._last: tuple[Any, list[Array]] = (np.empty(0), [])
 
     def __call__(self, image: Images, recon: Images) -> Float[Array, "B"]:

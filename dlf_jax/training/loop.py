@@ -29,9 +29,9 @@ from dlf_jax.training.divergence import check_finite
 from dlf_jax.training.monitor import Monitor
 from dlf_jax.training.plan import (
     Plan,
-    compiler_options,
     init_arguments,
     make_plan,
+    step_options,
 )
 from dlf_jax.training.profiling import profile_steps
 from dlf_jax.training.settings import check_unchanged
@@ -255,7 +255,7 @@ def _make_validate(
         batch_size=config.batch_size,
         sharded=batch_sharding(mesh),
         replicated=replicated(mesh),
-        compiler_options=compiler_options(config),
+        compiler_options=step_options(config, mesh),
     )
 
 

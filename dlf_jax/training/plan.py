@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
+from dlf_jax.ops.compilation import compiler_options
 from dlf_jax.training.losses import LossConfig
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
 from dlf_jax.training.rate_control import RateControl
@@ -95,8 +96,7 @@ def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
     shapes = jax.eval_shape(create, params)
     placements = shardings(mesh, shapes)
     everywhere = replicated(mesh)
-    options = compiler_options(config)
-    compile_as = partial(jax.jit, compiler_options=options)
+    compile_as = partial(jax.jit, compiler_options=step_options(config, mesh))
     return Plan(
         model=model,
         task=task,
@@ -124,9 +124,11 @@ def init_arguments(
     return jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
 
 
-def compiler_options(config: ml_collections.ConfigDict) -> dict[str, int]:
-    """What XLA is told, where compiling takes longer than running."""
-    return {"xla_backend_optimization_level": 0} if config.quick_compile else {}
+def step_options(config: ml_collections.ConfigDict, mesh: Mesh) -> dict[str, str | int]:
+    """What XLA is told about the programs of a stage that run in every step or so."""
+    # Where compiling takes longer than running.
+    quick = {"xla_backend_optimization_level": 0} if config.quick_compile else {}
+    return compiler_options(mesh.devices.flat[0].platform) | quick
 
 
 def _check_batch(config: ml_collections.ConfigDict, mesh: Mesh) -> None:

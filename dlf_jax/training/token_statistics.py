@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
+from dlf_jax.ops.compilation import compiler_options
 from dlf_jax.training.steps import to_signed
 from dlf_jax.typing import UInt8
 
@@ -35,7 +37,7 @@ def count_tokens(
       tokens.
     """
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compiler_options(jax.default_backend()))
     def tokenize(params, batch):
         rate = jnp.zeros(len(batch), jnp.int32)  # tokens are the same at all rates
         variables = {"params": params}
