@@ -38,9 +38,8 @@ predicts the symbols to a codec that is done, whose pictures hardly change.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  With an empty compilation cache the seven
-stages took 30, 10, 58, 25, 77, 44 and 70 seconds of CPU time, next to all of it for
-tracing and compiling, when the toy's groups of blocks were twice as long: the program
-of pixel is 29 % smaller now.
+stages took 93, 26, 96, 44, 120, 72 and 105 seconds on two CPU cores, next to all of it
+for tracing and compiling; the first one fetched the weights of LPIPS, too.
 """
 
 import ml_collections
