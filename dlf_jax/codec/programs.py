@@ -20,9 +20,9 @@ from typing import Any
 import jax
 from jax import export
 
+from dlf_jax.compilation import compiler_options
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
-from dlf_jax.ops.compilation import compiler_options
 
 # What a traced program depends on, besides its configuration.
 _SOURCES = ("ops", "nn", "entropy", "models", "codec")

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlf_jax.ops.compilation import compiler_options
+from dlf_jax.compilation import compiler_options
 from dlf_jax.perceptual.efficientnet import EfficientNetLite0
 from dlf_jax.perceptual.inception import InceptionV3
 from dlf_jax.perceptual.weights import load_efficientnet_params, load_inception_params

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlf_jax.ops.compilation import compiler_options
+from dlf_jax.compilation import compiler_options
 from dlf_jax.perceptual.dists import DISTS
 from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params

@@ -214,6 +214,8 @@ def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array])
     """
     leaves = path_names(params)
     fresh = [p for p, x in leaves.items() if isinstance(x, jax.ShapeDtypeStruct)]
+    if not fresh:
+        return params
 
     def init(*arguments):
         drawn = path_names(plan.task.init(*arguments))

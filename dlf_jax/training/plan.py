@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import ml_collections
 from jax.sharding import Mesh
 
+from dlf_jax.compilation import compiler_options
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.ops.compilation import compiler_options
 from dlf_jax.training.losses import LossConfig
 from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
 from dlf_jax.training.rate_control import RateControl

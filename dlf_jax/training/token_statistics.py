@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Int
 from tqdm import tqdm
 
+from dlf_jax.compilation import compiler_options
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
-from dlf_jax.ops.compilation import compiler_options
 from dlf_jax.training.steps import to_signed
 from dlf_jax.typing import UInt8
 

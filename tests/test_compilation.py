@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from dlf_jax.ops import compilation
+from dlf_jax import compilation
 
 
 def _convolve(image, kernel):
