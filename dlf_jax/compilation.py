@@ -16,7 +16,7 @@ _YNNPACK = {
 def compiler_options(platform: str) -> dict[str, str]:
     """Options of XLA for a program that runs on `platform`, "cpu", "gpu" or "tpu".
 
-    YNNPACK takes up to three times as long over the convolutions of a CPU as Eigen,
+    YNNPACK takes two to three times as long over the convolutions of a CPU as Eigen,
     which had them before; ``launch/throughput.md`` has the numbers.
     """
     if platform != "cpu":

@@ -16,6 +16,7 @@ from absl import app, flags
 from flax import linen as nn
 from ml_collections import config_flags
 
+from dlf_jax.compilation import compiler_options
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.models.vqgan import VQGANDecoder
@@ -32,10 +33,10 @@ _PARTS = flags.DEFINE_bool("parts", False, "Kinds of layers instead of the step.
 _RUNS = flags.DEFINE_integer("runs", 10, "Runs that the median is taken of.")
 
 
-def measure(function, *args, options=None) -> tuple[float, float]:
+def measure(function, *args) -> tuple[float, float]:
     """Median seconds, and FLOPs, of a call of a jitted function."""
     lowered = function.lower(*args)
-    compiled = lowered.compile(options)
+    compiled = lowered.compile(compiler_options(jax.default_backend()))
     jax.block_until_ready(compiled(*args))
     seconds = []
     for _ in range(_RUNS.value):
