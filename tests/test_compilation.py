@@ -22,6 +22,6 @@ def test_no_convolution_of_a_cpu_goes_to_ynnpack():
 def test_other_platforms_and_jaxlibs_without_the_option_get_none(monkeypatch):
     assert compilation.compiler_options("tpu") == {}
     compilation.compiler_options.cache_clear()
-    monkeypatch.setattr(compilation, "_YNNPACK", {"xla_of_another_age": "1"})
+    monkeypatch.setattr(compilation, "_WITHOUT_YNNPACK", {"xla_of_another_age": "1"})
     assert compilation.compiler_options("cpu") == {}
     compilation.compiler_options.cache_clear()
