@@ -1,4 +1,4 @@
-"""What XLA is told about every program of this package."""
+"""What XLA is told about networks, wherever in this package they are compiled."""
 
 import functools
 
@@ -10,7 +10,7 @@ _WITHOUT_YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 @functools.cache
 def compiler_options(platform: str) -> dict[str, str]:
-    """Options of XLA for a program that runs on `platform`, "cpu", "gpu" or "tpu".
+    """Options of XLA for a network that runs on `platform`, "cpu", "gpu" or "tpu".
 
     jaxlib 0.10.2 and later hand much of what a CPU does to YNNPACK, which takes two to
     three times as long over convolutions as Eigen, which had them before; see

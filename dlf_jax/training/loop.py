@@ -48,9 +48,6 @@ from dlf_jax.training.steps import mean_metrics
 from dlf_jax.training.utilization import step_flops, utilization
 from dlf_jax.training.validation import Findings, make_validate
 
-# Optimising hundreds of small random generators takes minutes.
-_RUN_ONCE = {"xla_backend_optimization_level": 0}
-
 
 def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     """Runs one stage, from wherever `workdir` says it stands.
@@ -195,7 +192,8 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         plan.create,
         donate_argnums=0,
         out_shardings=plan.placements,
-        compiler_options=_RUN_ONCE,
+        # It runs once: optimising takes longer.
+        compiler_options={"xla_backend_optimization_level": 0},
     )
     state = create(params)
     if config.optimizer_from_donor and moments is not None:
