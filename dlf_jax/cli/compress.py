@@ -6,7 +6,12 @@ from pathlib import Path
 import click
 
 from dlf_jax.cli.quality import measure
-from dlf_jax.cli.session import limit_options, load_codec, status
+from dlf_jax.cli.session import (
+    limit_options,
+    load_codec,
+    status,
+    without_collection,
+)
 from dlf_jax.coding.coders import CODERS
 from dlf_jax.limits import Limits
 
@@ -32,6 +37,7 @@ from dlf_jax.limits import Limits
 @click.option("--metrics", is_flag=True, help="Also decode, and print the quality.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @limit_options
+@without_collection
 def compress(
     source: Path,
     output: Path | None,

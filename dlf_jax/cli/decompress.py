@@ -12,6 +12,7 @@ from dlf_jax.cli.session import (
     load_codec,
     load_codec_for,
     status,
+    without_collection,
 )
 from dlf_jax.errors import UserError
 from dlf_jax.limits import Limits
@@ -39,6 +40,7 @@ from dlf_jax.limits import Limits
 )
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @limit_options
+@without_collection
 def decompress(
     source: Path,
     output: Path | None,

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -38,6 +39,24 @@ def limit_options(command: Callable) -> Callable:
     def wrapped(max_megapixels: float, max_memory: float, **kwargs):
         pixels, memory = int(max_megapixels * 1e6), int(max_memory * 2**30)
         return command(limits=Limits(pixels, memory), **kwargs)
+
+    return wrapped
+
+
+def without_collection(command: Callable) -> Callable:
+    """For commands that end soon: Python does not look for cycles of garbage.
+
+    What they import and load stays to the end, and looking through it again and again
+    takes a tenth of their time.
+    """
+
+    @functools.wraps(command)
+    def wrapped(**kwargs):
+        gc.disable()
+        try:
+            return command(**kwargs)
+        finally:
+            gc.enable()
 
     return wrapped
 

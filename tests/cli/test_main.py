@@ -1,7 +1,9 @@
 """The program itself: help, version, arguments handed on."""
 
+import gc
 import importlib.util
 import runpy
+import subprocess
 import sys
 import threading
 
@@ -9,6 +11,7 @@ import pytest
 
 import dlf_jax
 from dlf_jax.cli import session
+from dlf_jax.errors import UserError
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
@@ -88,3 +91,31 @@ def test_status_is_silent_when_quick_or_not_interactive(monkeypatch, capsys):
     with session.status("working"):
         pass
     assert "working" not in terminal.text
+
+
+def test_commands_that_end_soon_collect_no_garbage():
+    @session.without_collection
+    def command(ends_well):
+        assert not gc.isenabled()
+        if not ends_well:
+            raise UserError("bad input")
+        return "done"
+
+    assert command(ends_well=True) == "done"
+    with pytest.raises(UserError):
+        command(ends_well=False)
+    assert gc.isenabled()
+
+
+def test_a_process_ends_without_a_last_collection(repository):
+    program = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0))\n"
+        "sys.argv[1:] = ['--version']\n"
+        "from dlf_jax.__main__ import run\n"
+        "run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "frozen True" in done.stdout, done.stderr
