@@ -19,8 +19,22 @@ def test_no_convolution_of_a_cpu_goes_to_ynnpack():
     assert "convolution" in text and "ynn_fusion" not in text
 
 
+def test_quick_programs_are_optimised_less():
+    options = compilation.compiler_options("cpu")
+    quick = compilation.compiler_options("cpu", quick=True)
+    assert quick.items() - options.items() == {
+        ("xla_backend_optimization_level", 0),
+        ("xla_cpu_use_fusion_emitters", False),
+    }
+    assert options.items() < quick.items()
+    assert jax.jit(lambda x: 3 * x, compiler_options=quick)(2.0) == 6.0
+
+
 def test_other_platforms_and_jaxlibs_without_the_option_get_none(monkeypatch):
     assert compilation.compiler_options("tpu") == {}
+    assert compilation.compiler_options("tpu", quick=True) == {
+        "xla_backend_optimization_level": 0
+    }
     compilation.compiler_options.cache_clear()
     monkeypatch.setattr(compilation, "_WITHOUT_YNNPACK", {"xla_of_another_age": "1"})
     assert compilation.compiler_options("cpu") == {}

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import ml_collections
 from jax.sharding import Mesh
 
-from dlf_jax.compilation import compiler_options
+from dlf_jax.compilation import Options, compiler_options
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
@@ -124,11 +124,10 @@ def init_arguments(
     return jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
 
 
-def step_options(config: ml_collections.ConfigDict, mesh: Mesh) -> dict[str, str | int]:
+def step_options(config: ml_collections.ConfigDict, mesh: Mesh) -> Options:
     """What XLA is told about the programs of a stage that run in every step or so."""
-    # Where compiling takes longer than running.
-    quick = {"xla_backend_optimization_level": 0} if config.quick_compile else {}
-    return compiler_options(mesh.devices.flat[0].platform) | quick
+    platform = mesh.devices.flat[0].platform
+    return compiler_options(platform, quick=config.quick_compile)
 
 
 def _check_batch(config: ml_collections.ConfigDict, mesh: Mesh) -> None:
