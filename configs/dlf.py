@@ -38,7 +38,7 @@ predicts the symbols to a codec that is done, whose pictures hardly change.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  With an empty compilation cache the seven
-stages took 93, 26, 96, 44, 120, 72 and 105 seconds on two CPU cores, next to all of it
+stages took 87, 23, 93, 40, 105, 64 and 107 seconds on two CPU cores, next to all of it
 for tracing and compiling; the first one fetched the weights of LPIPS, too.
 """
 
