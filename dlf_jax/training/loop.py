@@ -19,6 +19,7 @@ from dlf_jax.checkpoints.store import (
     is_directory_of_weights,
     load_donor,
 )
+from dlf_jax.compilation import compiler_options
 from dlf_jax.data.crops import CropConfig, center_crop
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.pipeline import train_batches
@@ -193,7 +194,7 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         donate_argnums=0,
         out_shardings=plan.placements,
         # It runs once: optimising takes longer.
-        compiler_options={"xla_backend_optimization_level": 0},
+        compiler_options=compiler_options(jax.default_backend(), quick=True),
     )
     state = create(params)
     if config.optimizer_from_donor and moments is not None:

@@ -1,5 +1,6 @@
 """A photo, a model and compressed files for the commands to work on."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -56,4 +57,5 @@ def dlf(capsys):
         captured = capsys.readouterr()
         return stopped.value.code or 0, captured.out, captured.err
 
-    return run
+    yield run
+    gc.unfreeze()  # what commands that end soon left alone

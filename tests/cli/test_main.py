@@ -3,7 +3,6 @@
 import gc
 import importlib.util
 import runpy
-import subprocess
 import sys
 import threading
 
@@ -105,17 +104,5 @@ def test_commands_that_end_soon_collect_no_garbage():
     with pytest.raises(UserError):
         command(ends_well=False)
     assert gc.isenabled()
-
-
-def test_a_process_ends_without_a_last_collection(repository):
-    program = (
-        "import atexit, gc, sys\n"
-        "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0))\n"
-        "sys.argv[1:] = ['--version']\n"
-        "from dlf_jax.__main__ import run\n"
-        "run()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True
-    )
-    assert done.returncode == 0 and "frozen True" in done.stdout, done.stderr
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
