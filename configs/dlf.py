@@ -37,9 +37,10 @@ align they are untried.  context, a matter of minutes, is the rate alone: it fit
 predicts the symbols to a codec that is done, whose pictures hardly change.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
-with one's own photos; the results are noise.  With an empty compilation cache the seven
-stages took 87, 23, 93, 40, 105, 64 and 107 seconds on two CPU cores, next to all of it
-for tracing and compiling; the first one fetched the weights of LPIPS, too.
+with one's own photos; the results are noise.  The seven stages one after the other took
+87, 23, 93, 40, 105, 64 and 107 seconds on two CPU cores, next to all of it for tracing
+and compiling; the first one fetched the weights of LPIPS, too.  A later stage finds in
+the compilation cache what earlier ones left there: pixel alone, from nothing, took 160.
 """
 
 import ml_collections
