@@ -32,7 +32,7 @@ code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
 vqgan, align, pixel, context in this order, with tokenizer before align if wished.  The
 settings of pixel are those of the last of several runs that made the weights of the
-package, in five hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from
+package, in six hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from
 align they are untried.  context, a matter of minutes, is the rate alone: it fits what
 predicts the symbols to a codec that is done, whose pictures hardly change.
 
@@ -202,10 +202,10 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "crop.min_scale": 0.85,
             "loss.lpips": 0.0,
             "loss.lpips_alex": 1.5,
-            "loss.dists": 1.5,
-            "loss.lpips_images": 4,
-            "loss.decode_crop": 64,
-            "lmbda": ((17.0,), (4.5,), (1.1,), (0.12,)),
+            "loss.dists": 1.8,
+            "loss.lpips_crop": 96,
+            "loss.lpips_images": 2,
+            "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
             "optimizer.name": "muon",
             "optimizer.lr": 5e-4,
         },

@@ -84,6 +84,9 @@ class DLFConfig:
       head_width: width of one attention head in the detail branch and the fusion.
       num_tokens, codebook_size, token_width: the semantic code of one tile.
       detail_width: channels of the detail branch.
+      stem_channels: width at the finest level of a convolutional stem, which gives the
+        detail branch of the encoder what the linear map of a patch cannot: how strong
+        fine texture is; 0 for none.
       latent_channels: channels of the coded detail latent, a multiple of 4.
       num_spatial_blocks: blocks of the context model that all its parts share.
       num_rates: rate points that share these weights.
@@ -110,6 +113,7 @@ class DLFConfig:
     codebook_size: int = 4096
     token_width: int = 12
     detail_width: int = 768
+    stem_channels: int = 0
     latent_channels: int = 64
     num_spatial_blocks: int = 3
     num_rates: int = 1
@@ -122,6 +126,8 @@ class DLFConfig:
             raise ValueError("patch_size must equal the stride of the VQGAN")
         if self.grid % self.window or self.grid % 2 or self.window % 2:
             raise ValueError("grid must be a multiple of window, and both even")
+        if self.stem_channels and self.patch_size % 4:
+            raise ValueError("patch_size must be a multiple of 4 for a stem")
         if self.latent_channels % 4:
             raise ValueError("latent_channels must be a multiple of 4")
         for trunk, layers in (

@@ -6,13 +6,29 @@ branches attend to each other and then advances the detail branch (spec §7, §1
 
 from flax import linen as nn
 
-from dlf_jax.models.config import DLFConfig
+from dlf_jax.models.config import DLFConfig, VQGANConfig
 from dlf_jax.models.interaction import InteractionStage
 from dlf_jax.models.titok import SemanticDecoder, SemanticEncoder
+from dlf_jax.models.vqgan import VQGANEncoder
 from dlf_jax.nn.layers import Conv, Dense, LayerNorm
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.ops.tiling import from_tiles, pixel_shuffle, to_tiles
 from dlf_jax.typing import Array, Float
+
+
+def _stem_config(config: DLFConfig) -> VQGANConfig:
+    """Sizes of the stem: three levels, of which the last is that of the cells."""
+    return VQGANConfig(
+        channels=config.stem_channels,
+        multipliers=(1, 2, 2),
+        num_res_blocks=1,
+        attention_levels=(),
+        mid_attention=False,
+        z_channels=config.detail_width,
+        norm_groups=0,
+        patch=config.patch_size // 4,
+        linear_path=True,
+    )
 
 
 class DualBranchEncoder(nn.Module):
@@ -31,6 +47,10 @@ class DualBranchEncoder(nn.Module):
         )
         self.semantic = SemanticEncoder(cfg)
         self.detail_embed = Dense(cfg.detail_width)
+        if cfg.stem_channels:
+            self.stem = VQGANEncoder(_stem_config(cfg))
+            zeros = nn.initializers.zeros
+            self.stem_out = Dense(cfg.detail_width, kernel_init=zeros)
         self.detail_in = SwinGroup(cfg.num_detail_in_blocks, cfg.window, cfg.head_width)
         self.stages = {
             str(i): InteractionStage(cfg, name=f"stage_{i}")
@@ -57,7 +77,10 @@ class DualBranchEncoder(nn.Module):
           Token vectors of every tile, and detail features at 1/detail_stride.
         """
         cells = self.patch_embed(image)
-        detail = self.detail_in(self.detail_embed(cells))
+        detail = self.detail_embed(cells)
+        if self.config.stem_channels:
+            detail += self.stem_out(self.stem(2.0 * image - 1.0))
+        detail = self.detail_in(detail)
         seq = self.semantic.embed(to_tiles(cells, self.config.grid))
         for i in range(self.config.encoder.num_layers):
             seq = self.semantic.block(i, seq)

@@ -25,6 +25,7 @@ VARIANTS: dict[str, DLFConfig] = {
         codebook_size=1024,
         token_width=8,
         detail_width=96,
+        stem_channels=32,
         latent_channels=32,
         num_spatial_blocks=1,
         num_rates=4,

@@ -30,6 +30,8 @@ def test_strides_and_tiles():
         {"grid": 12, "window": 8},
         {"grid": 5, "window": 5},
         {"latent_channels": 30},
+        {"patch_size": 10, "vqgan": VQGANConfig(multipliers=(1, 2), patch=5)}
+        | {"stem_channels": 8},
         {"encoder_interactions": (3, 24)},
         {"encoder_interactions": (7, 3)},
         {"decoder_interactions": (3, 3)},

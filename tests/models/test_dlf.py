@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -89,6 +90,29 @@ def test_training_forward_is_the_codec(transcoded, trained):
     np.testing.assert_array_equal(out.tokens.indices, transcoded["tokens"])
     np.testing.assert_allclose(out.bits_rounded, transcoded["bits"], rtol=1e-4)
     np.testing.assert_allclose(recon, transcoded["recon"], rtol=1e-4, atol=1e-4)
+
+
+def test_a_stem_adds_to_the_detail_branch_and_nothing_at_first(config, image):
+    stemmed = dataclasses.replace(config, stem_channels=2)
+
+    @jax.jit
+    def run(image):
+        def analyze(config, encoder):
+            variables = {"params": params | {"encoder": encoder}}
+            return DLF(config).apply(variables, image, RATE, method=DLF.analyze)
+
+        init = DLF(stemmed).init
+        params = init(jax.random.key(0), image, RATE, method=DLF.analyze)["params"]
+        fresh = params["encoder"]
+        plain = {name: part for name, part in fresh.items() if "stem" not in name}
+        loud = fresh | {"stem_out": jax.tree.map(jnp.ones_like, fresh["stem_out"])}
+        return analyze(config, plain), analyze(stemmed, fresh), analyze(stemmed, loud)
+
+    without, silent, loud = run(image)
+    np.testing.assert_allclose(silent.y, without.y, atol=1e-5)
+    assert bool(jnp.any(jnp.abs(loud.y - without.y) > 1e-3))
+    for analysis in (silent, loud):  # fresh interactions lead nothing to the tokens
+        np.testing.assert_array_equal(analysis.tokens, without.tokens)
 
 
 def test_noise_changes_the_rate_only(trained, config, variables, image, noise):
