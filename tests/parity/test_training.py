@@ -257,9 +257,9 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
         ("logits/fake", "logits_fake"),
     ):
         np.testing.assert_allclose(found[ours], golden[theirs], rtol=5e-5, err_msg=ours)
-    # The ratio of two gradients' norms; kinks move it in the fifth digit.
+    # A ratio of two gradients, held to what spec §21 asks of the terms of a loss.
     np.testing.assert_allclose(
-        found["adversarial_weight"], golden["d_weight"], rtol=5e-4
+        found["adversarial_weight"], golden["d_weight"], rtol=1e-4
     )
     np.testing.assert_allclose(
         found["loss"], golden["loss"] + golden["disc_loss"], rtol=2e-5
