@@ -30,11 +30,12 @@ Official vqgan and tokenizer are downloads, which `dlf convert` reads.  What the
 code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
-vqgan, align, pixel, context in this order, with tokenizer before align if wished.  The
-settings of pixel are those of the last of several runs that made the weights of the
-package, in six hours in all (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from
-align they are untried.  context, a matter of minutes, is the rate alone: it fits what
-predicts the symbols to a codec that is done, whose pictures hardly change.
+vqgan, tokenizer, align, pixel, context in this order.  The settings of pixel are, but
+for loss.uniformity, those of the last of several runs that made the weights of the
+package, in six hours in all and without tokenizer
+(dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align they are untried.
+context, a matter of minutes, is the rate alone: it fits what predicts the symbols to a
+codec that is done, whose pictures hardly change.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  The seven stages one after the other took
@@ -188,11 +189,12 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "loss.lpips_images": 2,
             "optimizer.lr": 1e-3,
         },
-        "tokenizer": {"steps": 4_000},
+        "tokenizer": {"steps": 4_000, "loss.uniformity": 0.05},
         "align": {
             "steps": 1_600,
             "loss.latent": 5.0,
             "loss.cross_entropy": 0.05,
+            "loss.uniformity": 0.05,
             "lmbda": ((0.0,),) * 4,
             "optimizer.lr": 1e-3,
             "optimizer.warmup_steps": 50,
@@ -205,6 +207,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "loss.dists": 1.8,
             "loss.lpips_crop": 96,
             "loss.lpips_images": 2,
+            "loss.uniformity": 0.05,
             "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
             "optimizer.name": "muon",
             "optimizer.lr": 5e-4,
@@ -324,6 +327,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss.continuous_target = True  # that latent before quantisation
     config.loss.cross_entropy = 0.1  # of the VQGAN codes
     config.loss.codebook = 0.1  # codebook term plus a quarter of the commitment term
+    config.loss.uniformity = 0.0  # likeness of the tiles' tokens; small models need it
     # Learnt through its quantiser, a VQGAN stays at blurs for thousands of steps.
     config.loss.continuous_share = 1.0  # of the images skip it
     config.adversarial_start = 0  # steps before the discriminator enters

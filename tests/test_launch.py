@@ -1,17 +1,24 @@
 """The scripts in launch/."""
 
+import dataclasses
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from dlf_jax.checkpoints.name_map import name_map
+from dlf_jax.checkpoints.store import load_model
+from dlf_jax.codec.codec import Codec
+from dlf_jax.data.image_io import read_image
+from dlf_jax.models.variants import VARIANTS
 from tests.checkpoints.official import CONFIG
 
 
@@ -91,6 +98,48 @@ def test_full_size_at_a_small_size(repository, tmp_path):
     assert len(re.findall(r"peak \d+\.\d\d GiB", done.stdout)) == len(steps)
     with Image.open(tmp_path / "work" / "photo.png") as decoded:
         assert decoded.size == (50, 20)
+
+
+def test_ablations_are_codecs_that_differ(repository):
+    ablation = runpy.run_path(str(repository / "launch" / "ablation.py"))
+    trained = {
+        name: (dataclasses.replace(VARIANTS["dlf-nano"], **variant.model), variant)
+        for name, variant in ablation["ABLATIONS"].items()
+        if variant.run is None
+    }
+    settings = {
+        (model, variant.lmbda, variant.init_from) for model, variant in trained.values()
+    }
+    assert len(settings) == len(trained)
+    for variant in ablation["ABLATIONS"].values():
+        assert variant.run is None or variant.run in trained
+
+
+@pytest.mark.slow
+def test_ablation_of_a_toy(repository, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        pixels = rng.integers(0, 256, (40, 48, 3), np.uint8)
+        Image.fromarray(pixels).save(photos / f"{i}.png")
+    command = [sys.executable, repository / "launch" / "ablation.py", photos, "work"]
+    done = subprocess.run(
+        [*command, "no_interaction", "--preset=smoke"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    model = load_model(str(tmp_path / "work" / "models" / "no_interaction"))
+    assert model.config.num_interaction_blocks == 0
+    held_out = sorted((tmp_path / "work" / "held_out").iterdir())
+    assert 1 <= len(held_out) < 10
+    photo = read_image(held_out[0])
+    assert photo.shape == (384, 384, 3)
+    codec = Codec(model)
+    assert codec.decompress(codec.compress(photo)).shape == photo.shape
 
 
 @pytest.mark.slow

@@ -4,8 +4,9 @@ Kernels start as Flax's do, with a variance of 1/fan-in, and biases at 0, so tha
 signal keeps its size at any width.  The released networks start otherwise (spec §17),
 which suits their widths and pre-trained parts: at an eighth of the width, and from
 nothing, their constants leave next to no signal after a few layers.  The last layer of
-every residual branch starts at 0: fresh networks are short chains of linear maps, which
-learn in tens of steps what random branches would bury for thousands.
+a residual branch starts at 0, but for the attention of `TransformerBlock`: fresh
+networks are short chains of linear maps, which learn in tens of steps what random
+branches would bury for thousands.
 
 Linear maps and convolutions compute in the type of their kernel, normalisations in
 float32: whoever hands in kernels in bfloat16 gets a network in mixed precision.

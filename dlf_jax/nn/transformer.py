@@ -19,7 +19,12 @@ class Mlp(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention and MLP, each normalised first and added to the stream."""
+    """Self-attention and MLP, each normalised first and added to the stream.
+
+    Unlike other branches, a fresh attention is not silent: what nothing but attention
+    fills, as the latent tokens, would be the same for every image, and the quantiser
+    would hold it there.
+    """
 
     num_heads: int
 
@@ -32,5 +37,5 @@ class TransformerBlock(nn.Module):
             3 * width, kernel_init=nn.initializers.xavier_uniform(), name="qkv"
         )(h)
         h = multi_head_attention(qkv, self.num_heads)
-        x = x + Dense(width, kernel_init=nn.initializers.zeros, name="out")(h)
+        x = x + Dense(width, name="out")(h)
         return x + Mlp(name="mlp")(LayerNorm(name="norm_mlp")(x))

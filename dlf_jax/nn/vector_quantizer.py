@@ -14,7 +14,8 @@ class VQOutput:
     """Result of a vector quantiser.
 
     Attributes:
-      inputs: the vectors that were quantised, normalised where the quantiser does.
+      inputs: the vectors that were quantised, normalised where the quantiser does; with
+        their gradient.
       quantized: straight-through code vectors, shape of the input.
       codes: the same code vectors as a target, without gradient.
       indices: index of each code.
@@ -69,7 +70,7 @@ class VectorQuantizer(nn.Module):
         codes = codebook[indices]
         fixed_x, fixed_codes = jax.lax.stop_gradient((x, codes))
         return VQOutput(
-            inputs=fixed_x,
+            inputs=x,
             quantized=straight_through(codes, x),
             codes=fixed_codes,
             indices=indices,

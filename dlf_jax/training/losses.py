@@ -33,6 +33,9 @@ class LossConfig:
         quantiser, and not for the code; with a codebook that is trained, codes as
         targets would shrink it.
       codebook: of the quantiser's own terms.
+      uniformity: of the likeness of tiles' token vectors before their quantiser; small
+        models fall for saying the same of all.  Pairs are those of a batch, or of its
+        part where it is taken in parts.
       continuous_share: of the images, decoded without the VQGAN's quantiser.
       decode_crop: side in pixels of the random square that the joint codec decodes for
         the image loss, a multiple of the cell; 0 decodes everything.
@@ -54,6 +57,7 @@ class LossConfig:
     cross_entropy: float = 0.25
     continuous_target: bool = False
     codebook: float = 1.0
+    uniformity: float = 0.0
     continuous_share: float = 0.0
     decode_crop: int = 0
     adversarial: float = 0.0
@@ -76,6 +80,18 @@ class Picks:
         """Those of a quantiser's result for so many images."""
         width = vq.inputs.shape[-1]
         return cls(vq.inputs.reshape(batch, -1, width), vq.indices.reshape(batch, -1))
+
+
+def token_terms(
+    config: LossConfig, vq: VQOutput
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """Loss of the semantic quantiser, and its parts."""
+    value = objectives.vq_loss(vq.codebook_loss, vq.commitment_loss)
+    loss, metrics = config.codebook * value, {"vq": value}
+    if config.uniformity:
+        metrics["uniformity"] = objectives.uniformity(vq.inputs)
+        loss += config.uniformity * metrics["uniformity"]
+    return loss, metrics
 
 
 @struct.dataclass

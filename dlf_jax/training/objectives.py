@@ -15,6 +15,25 @@ def vq_loss(
     return codebook_loss + _COMMITMENT * commitment_loss
 
 
+def uniformity(vectors: Float[Array, "T K D"]) -> Float[Array, ""]:
+    """How little the vectors of T tiles differ, at each of K positions by itself.
+
+    Log of the mean of exp(−2 d²) over all pairs of tiles, those of a tile with itself
+    among them; d is the distance of their vectors.
+
+    Args:
+      vectors: of unit length.
+
+    Returns:
+      From 0, all tiles alike, down to −log T, all far apart.
+
+    Reference: Wang and Isola, "Understanding Contrastive Representation Learning
+    through Alignment and Uniformity on the Hypersphere", ICML 2020, section 4.1.2.
+    """
+    square = jnp.sum(jnp.square(vectors[:, None] - vectors), axis=-1)
+    return jnp.mean(jnp.log(jnp.mean(jnp.exp(-2.0 * square), axis=(0, 1))))
+
+
 def absolute_error(
     image: Float[Array, "B H W 3"], recon: Float[Array, "B H W 3"]
 ) -> Float[Array, "B"]:

@@ -25,6 +25,7 @@ from dlf_jax.training.losses import (
     Picks,
     image_outcome,
     perceptual_networks,
+    token_terms,
     with_discriminator,
 )
 from dlf_jax.training.stages import SEMANTIC_CODEBOOK, VQGAN_CODEBOOK
@@ -38,7 +39,8 @@ class Task(NamedTuple):
       init: (key, image [B H W 3]) -> parameters.
       draw: (key, shape of the images) -> random numbers of a batch.
       loss: (parameters, constants, image [B H W 3] in [-1, 1], draws) -> Outcome.  But
-        for the adversarial term, it is the mean over equal parts of a batch.
+        for the terms `adversarial` and `uniformity`, it is the mean over equal parts of
+        a batch.
       perceptual: networks whose parameters `constants` holds under "perceptual", by the
         same names.
 
@@ -121,10 +123,10 @@ def _tokenize(model_config: DLFConfig, config: LossConfig) -> Task:
             {"params": {"codec": codec, "head": params["head"]}}, image
         )
         cross_entropy = objectives.code_cross_entropy(out.logits, target.indices).mean()
-        vq = objectives.vq_loss(out.tokens.codebook_loss, out.tokens.commitment_loss)
+        token_loss, metrics = token_terms(config, out.tokens)
         return Outcome(
-            loss=config.cross_entropy * cross_entropy + config.codebook * vq,
-            metrics={"cross_entropy": cross_entropy, "vq": vq},
+            loss=config.cross_entropy * cross_entropy + token_loss,
+            metrics={"cross_entropy": cross_entropy} | metrics,
             codes={SEMANTIC_CODEBOOK: Picks.of(out.tokens, len(image))},
         )
 
@@ -256,10 +258,10 @@ def _codec_outcome(
     rate = objectives.weighted_rate(
         out.bits, draws.rate, constants["lmbda"], num_pixels
     ).mean()
-    vq = objectives.vq_loss(out.tokens.codebook_loss, out.tokens.commitment_loss)
+    token_loss, metrics = token_terms(config, out.tokens)
     return out, Outcome(
-        loss=rate + config.codebook * vq,
-        metrics={"rate": rate, "vq": vq},
+        loss=rate + token_loss,
+        metrics={"rate": rate} | metrics,
         codes={SEMANTIC_CODEBOOK: Picks.of(out.tokens, len(image))},
         bpp={
             "bpp": out.bits_rounded / num_pixels,

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dlf_jax.models.dlf import SemanticTokenizer
 from dlf_jax.models.titok import SemanticDecoder, SemanticEncoder, legacy_token_reshape
 
 
@@ -45,6 +46,21 @@ def test_decoder_sees_codes_in_its_last_tokens_only(config, variables):
 
     difference = jnp.abs(embed(changed) - embed(codes)).sum(-1)
     np.testing.assert_array_equal(np.argwhere(difference), [[1, 1 + 16 + 2]])
+
+
+def test_fresh_tokens_differ_between_images_and_are_seen_by_the_decoder(config):
+    images = jax.random.uniform(jax.random.key(0), (2, 16, 16, 3), minval=-1)
+    tokenizer = SemanticTokenizer(config)
+
+    @jax.jit
+    def run(images):
+        params = tokenizer.init(jax.random.key(1), images)
+        return tokenizer.apply(params, images)
+
+    out = run(images)
+    vectors = out.tokens.inputs
+    assert np.min(np.linalg.norm(vectors[0] - vectors[1], axis=-1)) > 0.01
+    assert np.max(np.abs(out.logits[0] - out.logits[1])) > 1e-3
 
 
 def test_encoder_reads_tokens_and_decoder_reads_cells(config, variables):

@@ -12,6 +12,24 @@ def test_vq_loss_weighs_commitment_by_a_quarter():
     assert objectives.vq_loss(jnp.float32(2.0), jnp.float32(8.0)) == 4.0
 
 
+def test_uniformity_of_vectors_alike_and_apart():
+    here, there = jnp.array([1.0, 0.0]), jnp.array([-1.0, 0.0])
+    same = jnp.stack([here] * 2)
+    assert objectives.uniformity(jnp.stack([same, same])) == 0.0
+    # Alike at the first position, opposite (d² = 4) at the second.
+    other = jnp.stack([here, there])
+    found = objectives.uniformity(jnp.stack([same, other]))
+    expected = np.log((1 + np.exp(-8.0)) / 2) / 2
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_uniformity_pushes_vectors_apart():
+    vectors = jnp.array([[[1.0, 0.1]], [[1.0, -0.1]]])
+    down = -jax.grad(objectives.uniformity)(vectors)
+    assert down[0, 0, 1] > 0 > down[1, 0, 1]
+    assert not np.any(jax.grad(objectives.uniformity)(vectors[:1]))
+
+
 def test_errors_are_means_of_each_image():
     image = jnp.zeros((2, 2, 2, 3))
     recon = image.at[0].set(1.0).at[1, 0].set(-2.0)

@@ -115,6 +115,34 @@ def test_step_keeps_the_structure_of_the_state(
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
 
 
+@pytest.mark.parametrize("objective", ["tokenize", "align"])
+def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
+    objective, tiny_config, loss_config
+):
+    image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
+
+    def outcome(weight):
+        config = dataclasses.replace(loss_config, uniformity=weight)
+        task = TASKS[objective](tiny_config, config)
+
+        def loss(params):
+            draws = task.draw(jax.random.key(3), image.shape)
+            found = task.loss(params, {"lmbda": jnp.ones(2)}, image, draws)
+            return found.loss, found.metrics
+
+        params = _unflatten(_random_params(task))
+        (value, metrics), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(
+            params
+        )
+        return value, metrics, gradient["encoder"]["semantic"]["latent_tokens"]
+
+    (off, without, still), (on, metrics, moved) = outcome(0.0), outcome(50.0)
+    assert set(metrics) == set(without) | {"uniformity"}
+    assert metrics["uniformity"] < -1e-4
+    np.testing.assert_allclose(on - off, 50.0 * metrics["uniformity"], rtol=1e-3)
+    assert np.max(np.abs(moved - still)) > 1e-6
+
+
 def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_config):
     image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
 

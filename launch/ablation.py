@@ -1,0 +1,162 @@
+"""What the parts of the codec are worth: short runs that differ in one thing.
+
+  python launch/ablation.py PHOTOS WORKDIR [VARIANT...]
+  dlf evaluate WORKDIR/held_out --codecs dlf:WORKDIR/models/dlf,dlf:WORKDIR/models/... \
+      --anchor dlf:WORKDIR/models/dlf --out WORKDIR/report
+
+Trains one VQGAN and one tokenizer, and from these every variant for the same number of
+steps.  Run again, the same command resumes; with VARIANT, only those are trained, which
+lets machines or cores share the work once the two are there.  Results, and what the
+variants are: launch/ablation.md.
+"""
+
+import dataclasses
+import runpy
+from pathlib import Path
+from typing import Any
+
+import click
+import jax
+import platformdirs
+from etils import epath
+
+from dlf_jax.data.crops import center_crop
+from dlf_jax.data.image_io import encode_image, write_file
+from dlf_jax.data.photos import Photos, split_holdout
+from dlf_jax.data.sources import open_source
+from dlf_jax.models.variants import VARIANTS
+from dlf_jax.training.checkpointing import absolute
+from dlf_jax.training.export import export
+from dlf_jax.training.loop import train
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "dlf.py"
+
+# At most, where the preset has more.
+STEPS = {"vqgan": 2_400, "tokenizer": 1_500, "align": 400, "pixel": 500}
+DECODED_SIDE = 64  # of the squares that `pixel` decodes, in pixels
+HELD_OUT = 24  # photos that the variants are compared on
+HELD_OUT_SIDE = 384  # of their centre crops, in pixels
+TOKEN_CROPS = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What differs from the codec.
+
+    Attributes:
+      model: fields of its `DLFConfig`.
+      lmbda: weights of bpp, in the place of those of the preset.
+      init_from: stages before `align`.
+      run: name of the variant that is trained, where it is another one.
+      token_crops: see `dlf_jax.training.export.export`.
+    """
+
+    model: dict[str, Any] = dataclasses.field(default_factory=dict)
+    lmbda: tuple[tuple[float]] | None = None
+    init_from: tuple[str, ...] = ("vqgan", "tokenizer")
+    run: str | None = None
+    token_crops: int = TOKEN_CROPS
+
+
+ABLATIONS = {
+    "dlf": Variant(),
+    "no_detail": Variant(lmbda=((100.0,),)),
+    "no_semantic": Variant(model={"codebook_size": 2}),  # the least there is
+    "no_interaction": Variant(model={"num_interaction_blocks": 0}),
+    "no_tokenizer": Variant(init_from=("vqgan",)),
+    "fixed_length": Variant(run="dlf", token_crops=0),
+}
+
+
+@click.command()
+@click.argument("photos")
+@click.argument("workdir", type=click.Path(path_type=Path))
+@click.argument("names", metavar="[VARIANT]...", nargs=-1)
+@click.option("--preset", default="nano", show_default=True, help="nano or smoke.")
+def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> None:
+    """Trains VARIANTs, or all of them, on PHOTOS, and writes models into WORKDIR."""
+    unknown = set(names) - set(ABLATIONS)
+    if unknown:
+        raise click.BadParameter(f"{unknown.pop()!r} is not one of {[*ABLATIONS]}")
+    cache = platformdirs.user_cache_dir("dlf_jax")
+    jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
+    trainer = Trainer(preset, photos, absolute(str(workdir)))
+    write_held_out(photos, workdir / "held_out")
+    for stage in ("vqgan", "tokenizer"):
+        trainer.stage(stage, stage, init_from=("vqgan",) * (stage != "vqgan"))
+    for name in names or ABLATIONS:
+        variant = ABLATIONS[name]
+        run = trainer.codec(variant.run or name, ABLATIONS[variant.run or name])
+        directory = workdir / "models" / name
+        if not directory.exists():
+            export(run, directory, token_crops=variant.token_crops)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """Runs stages of a preset in folders of `root`."""
+
+    preset: str
+    photos: str
+    root: epath.Path
+
+    def codec(self, name: str, variant: Variant) -> epath.Path:
+        """Trains a variant; returns its last run."""
+        pixel = self._config("pixel")
+        rates = VARIANTS[pixel.model].num_rates
+        settings = {
+            "model": f"{pixel.model}-{name}",
+            "lmbda": variant.lmbda * rates if variant.lmbda else pixel.lmbda,
+            "bpp_window": (),
+        }
+        VARIANTS[settings["model"]] = dataclasses.replace(
+            VARIANTS[pixel.model], **variant.model
+        )
+        align = self.stage(
+            "align",
+            f"{name}/align",
+            init_from=variant.init_from,
+            # What it costs matters from the start, but less than to be understood.
+            lmbda_warmup=STEPS["align"],
+            **settings,
+        )
+        return self.stage(
+            "pixel",
+            f"{name}/pixel",
+            init_from=(align.relative_to(self.root),),
+            lmbda_warmup=0,
+            **settings,
+        )
+
+    def stage(self, stage: str, run: str, *, init_from=(), **settings) -> epath.Path:
+        """Trains a stage, from wherever its run stands; returns the run."""
+        config = self._config(stage).unlock()
+        config.data = self.photos
+        config.init_from = ",".join(str(self.root / donor) for donor in init_from)
+        config.steps = min(config.steps, STEPS[stage])
+        if stage == "pixel":  # a quarter of the cost
+            side = min(config.crop.size, DECODED_SIDE)
+            config.loss.decode_crop = config.loss.lpips_crop = side
+        config.update(settings)
+        train(config.lock(), self.root / run)
+        return self.root / run
+
+    def _config(self, stage: str):
+        get_config = runpy.run_path(str(CONFIGS))["get_config"]
+        return get_config(f"preset={self.preset},stage={stage}")
+
+
+def write_held_out(photos: str, directory: Path) -> None:
+    """Centre crops of photos that no stage is trained on."""
+    source = open_source(photos)
+    _, held_out = split_holdout(source)
+    directory.mkdir(parents=True, exist_ok=True)
+    kept = Photos(source, held_out[:HELD_OUT], max_undecodable=0.0)
+    for i in range(len(kept)):
+        crop = center_crop(kept[i], HELD_OUT_SIDE)
+        path = directory / f"{i:02}.png"
+        write_file(path, encode_image(crop, ".png"), overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
