@@ -32,7 +32,7 @@ from dlf_jax.training.loop import train
 CONFIGS = Path(__file__).parents[1] / "configs" / "dlf.py"
 
 # At most, where the preset has more.
-STEPS = {"vqgan": 2_400, "tokenizer": 1_500, "align": 400, "pixel": 500}
+STEPS = {"vqgan": 2_400, "tokenizer": 1_500, "align": 400, "pixel": 300}
 DECODED_SIDE = 64  # of the squares that `pixel` decodes, in pixels
 HELD_OUT = 24  # photos that the variants are compared on
 HELD_OUT_SIDE = 384  # of their centre crops, in pixels
@@ -116,8 +116,8 @@ class Trainer:
             "align",
             f"{name}/align",
             init_from=variant.init_from,
-            # What it costs matters from the start, but less than to be understood.
-            lmbda_warmup=STEPS["align"],
+            # What it costs matters more and more; what shall go is gone at once.
+            lmbda_warmup=0 if variant.lmbda else STEPS["align"],
             **settings,
         )
         return self.stage(
