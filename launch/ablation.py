@@ -32,8 +32,7 @@ from dlf_jax.training.loop import train
 CONFIGS = Path(__file__).parents[1] / "configs" / "dlf.py"
 
 # At most, where the preset has more.
-STEPS = {"vqgan": 2_400, "tokenizer": 1_500, "align": 400, "pixel": 300}
-DECODED_SIDE = 64  # of the squares that `pixel` decodes, in pixels
+STEPS = {"vqgan": 2_400, "tokenizer": 1_500, "align": 400}
 HELD_OUT = 24  # photos that the variants are compared on
 HELD_OUT_SIDE = 384  # of their centre crops, in pixels
 TOKEN_CROPS = 1024
@@ -46,24 +45,26 @@ class Variant:
     Attributes:
       model: fields of its `DLFConfig`.
       lmbda: weights of bpp, in the place of those of the preset.
-      init_from: stages before `align`.
+      tune_semantic: train the semantic branch too.
       run: name of the variant that is trained, where it is another one.
       token_crops: see `dlf_jax.training.export.export`.
     """
 
     model: dict[str, Any] = dataclasses.field(default_factory=dict)
     lmbda: tuple[tuple[float]] | None = None
-    init_from: tuple[str, ...] = ("vqgan", "tokenizer")
+    tune_semantic: bool = True
     run: str | None = None
     token_crops: int = TOKEN_CROPS
 
 
 ABLATIONS = {
     "dlf": Variant(),
-    "no_detail": Variant(lmbda=((100.0,),)),
+    # The branches share layers, through which so high a price would move the tokens.
+    "no_detail": Variant(
+        model={"num_interaction_blocks": 0}, lmbda=((20.0,),), tune_semantic=False
+    ),
     "no_semantic": Variant(model={"codebook_size": 2}),  # the least there is
     "no_interaction": Variant(model={"num_interaction_blocks": 0}),
-    "no_tokenizer": Variant(init_from=("vqgan",)),
     "fixed_length": Variant(run="dlf", token_crops=0),
 }
 
@@ -101,31 +102,21 @@ class Trainer:
     root: epath.Path
 
     def codec(self, name: str, variant: Variant) -> epath.Path:
-        """Trains a variant; returns its last run."""
+        """Trains a variant to predict the latents of the VQGAN; returns the run."""
         pixel = self._config("pixel")
-        rates = VARIANTS[pixel.model].num_rates
-        settings = {
-            "model": f"{pixel.model}-{name}",
-            "lmbda": variant.lmbda * rates if variant.lmbda else pixel.lmbda,
-            "bpp_window": (),
-        }
-        VARIANTS[settings["model"]] = dataclasses.replace(
-            VARIANTS[pixel.model], **variant.model
-        )
-        align = self.stage(
+        whole = VARIANTS[pixel.model]
+        model = f"{pixel.model}-{name}"
+        VARIANTS[model] = dataclasses.replace(whole, **variant.model)
+        return self.stage(
             "align",
             f"{name}/align",
-            init_from=variant.init_from,
-            # What it costs matters more and more; what shall go is gone at once.
+            init_from=("vqgan", "tokenizer"),
+            model=model,
+            tune_semantic=variant.tune_semantic,
+            # What a bit costs matters more and more; what shall go is gone at once.
+            lmbda=variant.lmbda * whole.num_rates if variant.lmbda else pixel.lmbda,
             lmbda_warmup=0 if variant.lmbda else STEPS["align"],
-            **settings,
-        )
-        return self.stage(
-            "pixel",
-            f"{name}/pixel",
-            init_from=(align.relative_to(self.root),),
-            lmbda_warmup=0,
-            **settings,
+            bpp_window=(),
         )
 
     def stage(self, stage: str, run: str, *, init_from=(), **settings) -> epath.Path:
@@ -134,9 +125,6 @@ class Trainer:
         config.data = self.photos
         config.init_from = ",".join(str(self.root / donor) for donor in init_from)
         config.steps = min(config.steps, STEPS[stage])
-        if stage == "pixel":  # a quarter of the cost
-            side = min(config.crop.size, DECODED_SIDE)
-            config.loss.decode_crop = config.loss.lpips_crop = side
         config.update(settings)
         train(config.lock(), self.root / run)
         return self.root / run
