@@ -1,10 +1,13 @@
 """Losses put together: the weights of the terms, and what an image costs."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
@@ -34,8 +37,8 @@ class LossConfig:
         targets would shrink it.
       codebook: of the quantiser's own terms.
       uniformity: of the likeness of tiles' token vectors before their quantiser; small
-        models fall for saying the same of all.  Pairs are those of a batch, or of its
-        part where it is taken in parts.
+        models fall for saying the same of all.  Tiles are compared in groups of eight
+        images, or the largest divisor of eight that divides their number.
       continuous_share: of the images, decoded without the VQGAN's quantiser.
       decode_crop: side in pixels of the random square that the joint codec decodes for
         the image loss, a multiple of the cell; 0 decodes everything.
@@ -82,14 +85,23 @@ class Picks:
         return cls(vq.inputs.reshape(batch, -1, width), vq.indices.reshape(batch, -1))
 
 
+_COMPARED_IMAGES = 8
+
+
 def token_terms(
-    config: LossConfig, vq: VQOutput
+    config: LossConfig, vq: VQOutput, batch: int
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """Loss of the semantic quantiser, and its parts."""
+    """Loss of the semantic quantiser for so many images, and its parts."""
     value = objectives.vq_loss(vq.codebook_loss, vq.commitment_loss)
     loss, metrics = config.codebook * value, {"vq": value}
     if config.uniformity:
-        metrics["uniformity"] = objectives.uniformity(vq.inputs)
+        # With n groups, image b is in group b mod n: groups are the same where
+        # `accumulate` takes a batch in parts that are multiples of them.
+        compared = math.gcd(batch, _COMPARED_IMAGES)
+        shape = (compared, batch // compared, -1, *vq.inputs.shape[1:])
+        groups = jnp.moveaxis(vq.inputs.reshape(shape), 1, 0)
+        groups = groups.reshape(len(groups), -1, *vq.inputs.shape[1:])
+        metrics["uniformity"] = jnp.mean(jax.vmap(objectives.uniformity)(groups))
         loss += config.uniformity * metrics["uniformity"]
     return loss, metrics
 

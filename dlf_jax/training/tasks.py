@@ -39,8 +39,8 @@ class Task(NamedTuple):
       init: (key, image [B H W 3]) -> parameters.
       draw: (key, shape of the images) -> random numbers of a batch.
       loss: (parameters, constants, image [B H W 3] in [-1, 1], draws) -> Outcome.  But
-        for the terms `adversarial` and `uniformity`, it is the mean over equal parts of
-        a batch.
+        for the adversarial term, it is the mean over equal parts of a batch, if these
+        are multiples of eight images where the uniformity term is in force.
       perceptual: networks whose parameters `constants` holds under "perceptual", by the
         same names.
 
@@ -123,7 +123,7 @@ def _tokenize(model_config: DLFConfig, config: LossConfig) -> Task:
             {"params": {"codec": codec, "head": params["head"]}}, image
         )
         cross_entropy = objectives.code_cross_entropy(out.logits, target.indices).mean()
-        token_loss, metrics = token_terms(config, out.tokens)
+        token_loss, metrics = token_terms(config, out.tokens, len(image))
         return Outcome(
             loss=config.cross_entropy * cross_entropy + token_loss,
             metrics={"cross_entropy": cross_entropy} | metrics,
@@ -258,7 +258,7 @@ def _codec_outcome(
     rate = objectives.weighted_rate(
         out.bits, draws.rate, constants["lmbda"], num_pixels
     ).mean()
-    token_loss, metrics = token_terms(config, out.tokens)
+    token_loss, metrics = token_terms(config, out.tokens, len(image))
     return out, Outcome(
         loss=rate + token_loss,
         metrics={"rate": rate} | metrics,
