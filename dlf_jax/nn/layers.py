@@ -54,8 +54,11 @@ class Dense(nn.Module):
         kernel = self.param("kernel", self.kernel_init, (width, self.features))
         rows = x.reshape(-1, width).astype(kernel.dtype) @ kernel
         if self.use_bias:
-            rows += self.param("bias", nn.initializers.zeros, (self.features,))
+            rows += self._bias()
         return rows.reshape(*lead, self.features)
+
+    def _bias(self) -> Float[Array, "D"]:
+        return self.param("bias", nn.initializers.zeros, (self.features,))
 
 
 def dense(x: Float[Array, "*S C"], features: int, name: str) -> Float[Array, "*S D"]:

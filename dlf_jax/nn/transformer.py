@@ -1,5 +1,7 @@
 """The pre-norm transformer block of the trunks (spec §3)."""
 
+import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from dlf_jax.nn.layers import Dense, LayerNorm, gelu
@@ -18,6 +20,18 @@ class Mlp(nn.Module):
         return Dense(width, kernel_init=nn.initializers.zeros, name="down")(h)
 
 
+class _QueriesKeysValues(Dense):
+    """All three of them by one linear map, without a gradient of the bias of keys.
+
+    No attention depends on that bias: its gradient would be rounding errors, which Adam
+    brings to full size, others on every mesh.
+    """
+
+    def _bias(self) -> Float[Array, "D"]:
+        queries, keys, values = jnp.split(super()._bias(), 3)
+        return jnp.concatenate([queries, jax.lax.stop_gradient(keys), values])
+
+
 class TransformerBlock(nn.Module):
     """Self-attention and MLP, each normalised first and added to the stream.
 
@@ -33,7 +47,7 @@ class TransformerBlock(nn.Module):
     def __call__(self, x: Float[Array, "*S L D"]) -> Float[Array, "*S L D"]:
         width = x.shape[-1]
         h = LayerNorm(name="norm_attention")(x)
-        qkv = Dense(
+        qkv = _QueriesKeysValues(
             3 * width, kernel_init=nn.initializers.xavier_uniform(), name="qkv"
         )(h)
         h = multi_head_attention(qkv, self.num_heads)

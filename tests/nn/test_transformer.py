@@ -37,3 +37,20 @@ def test_sequences_do_not_see_each_other(block):
     np.testing.assert_allclose(
         apply(variables, x[1]), apply(variables, x)[1], atol=1e-6
     )
+
+
+def test_bias_of_keys_changes_nothing_and_has_no_gradient():
+    x = jax.random.normal(jax.random.key(0), (2, 5, 8))
+    block = TransformerBlock(num_heads=2)
+    params = block.init(jax.random.key(1), x)["params"]
+
+    @jax.jit
+    def run(bias):
+        changed = params | {"qkv": params["qkv"] | {"bias": bias}}
+        return block.apply({"params": changed}, x)
+
+    at = jnp.zeros(24)
+    np.testing.assert_allclose(run(at.at[8:16].set(0.5)), run(at), atol=1e-5)
+    gradient = jax.grad(lambda bias: jnp.sum(jnp.sin(run(bias))))(at).reshape(3, 8)
+    assert not np.any(gradient[1])
+    assert np.all(gradient[::2] != 0)
