@@ -44,14 +44,14 @@ class Variant:
 
     Attributes:
       model: fields of its `DLFConfig`.
-      lmbda: weights of bpp, in the place of those of the preset.
+      lmbda: weight of bpp at all rates, in the place of those of the preset.
       tune_semantic: train the semantic branch too.
       run: name of the variant that is trained, where it is another one.
       token_crops: see `dlf_jax.training.export.export`.
     """
 
     model: dict[str, Any] = dataclasses.field(default_factory=dict)
-    lmbda: tuple[tuple[float]] | None = None
+    lmbda: float | None = None
     tune_semantic: bool = True
     run: str | None = None
     token_crops: int = TOKEN_CROPS
@@ -61,7 +61,7 @@ ABLATIONS = {
     "dlf": Variant(),
     # The branches share layers, through which so high a price would move the tokens.
     "no_detail": Variant(
-        model={"num_interaction_blocks": 0}, lmbda=((20.0,),), tune_semantic=False
+        model={"num_interaction_blocks": 0}, lmbda=20.0, tune_semantic=False
     ),
     "no_semantic": Variant(model={"codebook_size": 2}),  # the least there is
     "no_interaction": Variant(model={"num_interaction_blocks": 0}),
@@ -114,7 +114,9 @@ class Trainer:
             model=model,
             tune_semantic=variant.tune_semantic,
             # What a bit costs matters more and more; what shall go is gone at once.
-            lmbda=variant.lmbda * whole.num_rates if variant.lmbda else pixel.lmbda,
+            lmbda=((variant.lmbda,),) * len(pixel.lmbda)
+            if variant.lmbda
+            else pixel.lmbda,
             lmbda_warmup=0 if variant.lmbda else STEPS["align"],
             bpp_window=(),
         )
