@@ -7,6 +7,10 @@ from dlf_jax.typing import Array, Float, Int
 
 _DEAD_SHARE = 0.05  # of the mean usage; below it an entry counts as unused
 
+# Usage of every entry of a codebook that was trained before: more than the first batch
+# can add, so that no entry counts as unused after it.
+IN_USE = 1e9
+
 
 def count_codes(indices: Int[Array, "..."], num_codes: int) -> Float[Array, "K"]:
     """How often each code occurs."""

@@ -26,6 +26,7 @@ from dlf_jax.data.pipeline import train_batches
 from dlf_jax.data.sources import open_source
 from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
 from dlf_jax.training import checkpointing
+from dlf_jax.training.codebooks import IN_USE
 from dlf_jax.training.distributed import Stop, agreed
 from dlf_jax.training.divergence import check_finite
 from dlf_jax.training.monitor import Monitor
@@ -187,6 +188,11 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         donor, moments, origin = _donor(source)
         params, report = graft(params, donor)
         _say(f"{source} ({origin}): {report}")
+    taken = {
+        path
+        for path, leaf in path_names(params).items()
+        if not isinstance(leaf, jax.ShapeDtypeStruct)
+    }
     params = _with_fresh(params, plan, init_arguments(config, plan.model))
     params = jax.device_put(params, plan.placements.params)
     create = jax.jit(
@@ -197,6 +203,9 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         compiler_options=compiler_options(jax.default_backend(), quick=True),
     )
     state = create(params)
+    for path in state.usage.keys() & taken:
+        counts = np.full(state.usage[path].shape, IN_USE, np.float32)
+        state.usage[path] = jax.device_put(counts, plan.placements.usage[path])
     if config.optimizer_from_donor and moments is not None:
         opt_state, report = graft_moments(state.opt_state, moments)
         _say(f"moments: {report}")

@@ -23,7 +23,8 @@ class TrainState:
       opt_state: optimiser state of the trained ones.
       ema: moving average of `params`, or None.
       usage: by path of a codebook, float32 [K], picks of every entry since unused ones
-        were last revived.
+        were last revived; before the first update, `IN_USE` in a codebook that an
+        earlier stage has trained.
       rungs: int32 [R], index of the λ in force for every rate point; see
         `dlf_jax.training.rate_control`.
     """

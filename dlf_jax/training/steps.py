@@ -31,8 +31,8 @@ class StepConfig:
     Attributes:
       seed: of the random numbers; those of a step depend on it and on the step alone.
       ema_decay: decay of the moving average of the parameters, which warms up from 0.
-      revive_every: steps between revivals of unused codebook entries, which also
-        happen after the first step.
+      revive_every: steps between revivals of unused codebook entries. The first step
+        revives too: a fresh codebook begins with vectors of the data.
       lmbda_warmup: steps over which the rate weights rise linearly to their values.
       adversarial_start: steps before the discriminator enters.
       accumulate: parts in which a batch is taken, one after the other; each takes

@@ -11,12 +11,14 @@ import pytest
 from etils import epath
 from PIL import Image
 
-from dlf_jax.checkpoints.store import load_model
+from dlf_jax.checkpoints.convert import convert
+from dlf_jax.checkpoints.store import load_donor, load_model
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training import checkpointing, loop
 from dlf_jax.training.export import export
 from dlf_jax.training.stages import VQGAN_CODEBOOK, path_names
+from tests.checkpoints import official
 from tests.training import tiny
 
 
@@ -125,6 +127,37 @@ def test_joint_stage_starts_from_the_vqgan(make_config, tmp_path, capsys):
         assert np.array_equal(own[path], value) == frozen, path
     assert export(tmp_path / "align", Path(tmp_path / "model")) == 1
     assert load_model(Path(tmp_path / "model")).params.keys() == state.params.keys()
+
+
+@pytest.mark.slow
+def test_joint_stage_starts_from_official_parts(
+    make_config, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(VARIANTS, "dlf-nano", official.CONFIG)
+    files = []
+    for kind in ("titok", "vqgan"):
+        state = official.random_state(official.CONFIG, 0, kind)
+        files.append(Path(tmp_path / f"{kind}.npz"))
+        np.savez(files[-1], **{name: x / 10 for name, x in state.items()})
+    convert(files, Path(tmp_path / "parts"), heads=official.HEADS)
+    donor = path_names(load_donor(Path(tmp_path / "parts"))[1])
+
+    tile = official.CONFIG.patch_size * official.CONFIG.grid
+    config = make_config(
+        "align",
+        init_from=str(tmp_path / "parts"),
+        steps=1,
+        crop={"size": tile},
+        lmbda=((1.0,),) * official.CONFIG.num_rates,
+        validation={"photos": 0},
+    )
+    own = path_names(loop.train(config, tmp_path / "align").params)
+    assert f"took over {len(donor)} arrays" in capsys.readouterr().out
+    for path, value in donor.items():
+        # Adam's first step moves what this stage trains by the learning rate.
+        np.testing.assert_allclose(own[path], value, rtol=0, atol=2e-3, err_msg=path)
+        if path.startswith("vqgan/") and path != VQGAN_CODEBOOK:
+            np.testing.assert_array_equal(own[path], value, err_msg=path)
 
 
 def test_divergence_stops_the_run(make_config, tmp_path, lpips_params, monkeypatch):
