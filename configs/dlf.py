@@ -175,7 +175,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
         "optimizer.b1": 0.5,
         "optimizer.b2": 0.9,
         "ema_decay": 0.0,
-        "revive_every": 1_000,  # 50 batches have 6 tokens an entry, too few to judge it
+        "revive_every": 1_000,  # 50 batches of 16 crops have 6 tokens an entry
     } | stage
 
 

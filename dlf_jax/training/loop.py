@@ -188,11 +188,12 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         donor, moments, origin = _donor(source)
         params, report = graft(params, donor)
         _say(f"{source} ({origin}): {report}")
-    taken = {
+    leaves = path_names(params)
+    taken = [
         path
-        for path, leaf in path_names(params).items()
-        if not isinstance(leaf, jax.ShapeDtypeStruct)
-    }
+        for path in plan.shapes.usage
+        if not isinstance(leaves[path], jax.ShapeDtypeStruct)
+    ]
     params = _with_fresh(params, plan, init_arguments(config, plan.model))
     params = jax.device_put(params, plan.placements.params)
     create = jax.jit(
@@ -203,7 +204,7 @@ def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
         compiler_options=compiler_options(jax.default_backend(), quick=True),
     )
     state = create(params)
-    for path in state.usage.keys() & taken:
+    for path in taken:
         counts = np.full(state.usage[path].shape, IN_USE, np.float32)
         state.usage[path] = jax.device_put(counts, plan.placements.usage[path])
     if config.optimizer_from_donor and moments is not None:
