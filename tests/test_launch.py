@@ -140,6 +140,36 @@ def test_ablation_of_a_toy(repository, tmp_path):
     assert codec.decompress(codec.compress(photo)).shape == photo.shape
 
 
+def test_logs_of_runs_that_follow_one_another(repository, tmp_path):
+    first = [
+        {"step": 50, "time": 1.5, "loss": 1.23456},
+        {"step": 100, "time": 2.5, "loss": 9.0},
+        {"step": 100, "time": 3.5, "loss": 1.0},  # again, after an interruption
+        {"step": 100, "time": 3.5, "val/lpips_alex/0": 0.5, "val/bpp/0": 0.02},
+    ]
+    second = [{"step": 30, "time": 4.5, "val/lpips_alex/0": 0.4, "val/bpp/0": 0.01}]
+    for name, rows in {"a": first, "b": second}.items():
+        (tmp_path / name).mkdir()
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / name / "metrics.jsonl").write_text(lines)
+    script = runpy.run_path(str(repository / "launch" / "training_log.py"))
+    runs = [f"run 1={tmp_path / 'a'}", f"run 2={tmp_path / 'b'}"]
+    script["main"]([str(tmp_path / "out"), *runs], standalone_mode=False)
+
+    log = (tmp_path / "out" / "training_log.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in log] == [
+        {"run": "run 1", "step": 50, "loss": 1.235},
+        {"run": "run 1", "step": 100, "loss": 1.0},
+        {"run": "run 1", "step": 100, "val/lpips_alex/0": 0.5, "val/bpp/0": 0.02},
+        {"run": "run 2", "step": 30, "val/lpips_alex/0": 0.4, "val/bpp/0": 0.01},
+    ]
+    with Image.open(tmp_path / "out" / "training_curves.png") as curves:
+        assert curves.size == (850, 600)
+    logs = {"a": script["read_log"](tmp_path / "a"), "b": second}
+    (line,) = script["draw"](logs).axes[1].get_lines()[2:]
+    assert line.get_xydata().tolist() == [[100, 0.02], [130, 0.01]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [False, True])
 def test_throughput_of_a_stage(repository, parts):
