@@ -30,10 +30,11 @@ Official vqgan and tokenizer are downloads, which `dlf convert` reads.  What the
 code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
-vqgan, tokenizer, align, pixel, context in this order.  The settings of pixel are those
-of the last of nine runs that made the weights of the package, in eleven hours in all
-and without tokenizer (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align,
-12 hours at 2.1 s a step, they are untried.
+vqgan, tokenizer, align, pixel, context in this order.  The settings of pixel are, but
+for loss.uniformity and revive_every, those of the last of several runs that made the
+weights of the package, in six hours in all and without tokenizer
+(dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align, 12 hours at 2.1 s a
+step, they are untried.
 context, a matter of minutes, is the rate alone: it fits what predicts the symbols to a
 codec that is done, whose pictures hardly change.
 
@@ -205,14 +206,14 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "steps": 20_000,
             "crop.min_scale": 0.85,
             "loss.lpips": 0.0,
-            "loss.lpips_alex": 1.3,
-            "loss.dists": 2.4,
+            "loss.lpips_alex": 1.5,
+            "loss.dists": 1.8,
             "loss.lpips_crop": 96,
             "loss.lpips_images": 2,
             "loss.uniformity": 0.05,
-            "lmbda": ((25.0,), (7.5,), (1.45,), (0.1,)),
+            "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
             "optimizer.name": "muon",
-            "optimizer.lr": 4e-4,
+            "optimizer.lr": 5e-4,
             "revive_every": 1_000,  # 50 batches have 3 tokens an entry
         },
         "context": {
