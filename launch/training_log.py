@@ -22,6 +22,9 @@ _PANELS = {"val/lpips_alex/": "LPIPS-Alex", "val/bpp/": "bits per pixel"}
 def main(folder: Path, runs: tuple[str, ...]) -> None:
     """Writes the log and the picture."""
     named = [run.partition("=")[::2] for run in runs]
+    for name, workdir in named:
+        if not (Path(workdir) / "metrics.jsonl").is_file():
+            raise click.UsageError(f"{name}={workdir}: no metrics.jsonl in {workdir!r}")
     logs = {name: read_log(Path(workdir)) for name, workdir in named}
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "training_log.jsonl", "w") as file:

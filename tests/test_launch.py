@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -168,6 +169,9 @@ def test_logs_of_runs_that_follow_one_another(repository, tmp_path):
     logs = {"a": script["read_log"](tmp_path / "a"), "b": second}
     (line,) = script["draw"](logs).axes[1].get_lines()[2:]
     assert line.get_xydata().tolist() == [[100, 0.02], [130, 0.01]]
+    with pytest.raises(click.UsageError, match=r"no metrics\.jsonl"):
+        script["main"]([str(tmp_path / "none"), "run 1"], standalone_mode=False)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.slow
