@@ -200,7 +200,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "lmbda": ((0.0,),) * 4,
             "optimizer.lr": 1e-3,
             "optimizer.warmup_steps": 50,
-            "revive_every": 1_000,
+            "revive_every": 1_000,  # 50 batches have 3 tokens an entry
         },
         "pixel": {
             "steps": 20_000,
@@ -214,7 +214,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
             "optimizer.name": "muon",
             "optimizer.lr": 5e-4,
-            "revive_every": 1_000,  # 50 batches have 3 tokens an entry
+            "revive_every": 1_000,
         },
         "context": {
             "steps": 5_000,

@@ -5,6 +5,7 @@
 FOLDER gets training_log.jsonl: what the runs' metrics.jsonl say, with the name of the
 run, in four digits and without the time of day; and training_curves.png: LPIPS and
 bpp of the photos that are not trained on, at every rate, over the steps of all runs.
+Needs the extra evaluate.
 """
 
 import json
