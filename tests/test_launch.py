@@ -19,8 +19,10 @@ from dlf_jax.checkpoints.name_map import name_map
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
 from dlf_jax.data.image_io import read_image
+from dlf_jax.data.photos import is_holdout
 from dlf_jax.models.variants import VARIANTS
 from tests.checkpoints.official import CONFIG
+from tests.codec.tiny import make_model
 
 
 def _environment(home: Path, **changes: str) -> dict[str, str]:
@@ -172,6 +174,55 @@ def test_logs_of_runs_that_follow_one_another(repository, tmp_path):
     with pytest.raises(click.UsageError, match=r"no metrics\.jsonl"):
         script["main"]([str(tmp_path / "none"), "run 1"], standalone_mode=False)
     assert not (tmp_path / "none").exists()
+
+
+def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
+    make_model(tmp_path / "tiny")
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for i in range(40):  # of these names two are kept for validation
+        image = Image.fromarray(rng.integers(0, 255, (4, 4, 3), np.uint8))
+        image.resize((40, 33)).save(tmp_path / "photos" / f"{i}.png")
+    script = runpy.run_path(str(repository / "launch" / "linear_probe.py"))
+    arguments = [str(tmp_path / "tiny"), str(tmp_path / "photos"), "--photos", "20"]
+    script["main"](arguments, standalone_mode=False)
+    title, _, _, *rows = capsys.readouterr().out.splitlines()
+    kept = sum(is_holdout(f"{i}.png") for i in range(40))
+    assert f"{kept} measured" in title and kept > 0
+    table = [[x.strip() for x in row.strip("|").split("|")] for row in rows]
+    assert [row[:3] for row in table] == [
+        ["features", "8", "16"],
+        ["latent", "8", "8"],
+        ["rounded", "8", "8"],
+        ["vqgan", "4", "8"],
+        ["image as it is", "1", "3"],
+    ]
+    for _, _, _, found, best in table[:-1]:
+        assert 0 < float(found) < float(best)
+    assert float(table[-1][3]) > 0
+    with pytest.raises(click.BadParameter, match="rate 2 is not one of 0 to 1"):
+        script["main"]([*arguments, "--rate", "2"], standalone_mode=False)
+    for i in range(1, 40):
+        (tmp_path / "photos" / f"{i}.png").unlink()
+    with pytest.raises(click.BadParameter, match="too few photos"):
+        script["main"](arguments, standalone_mode=False)
+
+
+def test_linear_map_finds_a_linear_map(repository):
+    script = runpy.run_path(str(repository / "launch" / "linear_probe.py"))
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(size=(500, 12))
+    basis = script["components"](pixels * 2.0 ** np.arange(12))
+    assert np.abs(basis[11, 0]) > 0.99  # the strongest comes first
+    rotation, _ = np.linalg.qr(rng.normal(size=(12, 12)))
+    features = 3 * pixels @ rotation - 1
+    back = script["linear_map"](features[:400], pixels[:400], features[400:])
+    np.testing.assert_allclose(back, pixels[400:], atol=1e-3)
+    assert script["psnr"](np.full((6, 4), 0.2), 2) == pytest.approx(20)
+    images = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+    squares = script["cells"](images, 2)
+    assert squares.shape == (12, 12)
+    np.testing.assert_array_equal(squares[4].reshape(2, 2, 3), images[0, 2:4, 2:4])
 
 
 @pytest.mark.slow
