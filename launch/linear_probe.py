@@ -98,7 +98,12 @@ def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate:
 @click.argument("photos")
 @click.option("--rate", default=0, show_default=True, help="Rate point.")
 @click.option(
-    "--photos", "count", default=96, show_default=True, help="Photos to fit on."
+    "--photos",
+    "count",
+    type=click.IntRange(1),
+    default=96,
+    show_default=True,
+    help="So many photos at most are fitted, and measured.",
 )
 def main(model: str, photos: str, rate: int, count: int) -> None:
     """Command line."""
