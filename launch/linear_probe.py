@@ -18,8 +18,10 @@ from dlf_jax.checkpoints.store import load_donor, read_directory
 from dlf_jax.data.crops import center_crop
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.sources import open_source
+from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
+from dlf_jax.ops.tiling import pixel_unshuffle
 
 _TILES, _BATCH = 2, 8  # tiles a side of a crop, crops a batch
 _RIDGE = 1e-4  # of the variance of a channel
@@ -46,9 +48,8 @@ def stages(config: DLFConfig, params, images: np.ndarray, rate: int) -> dict:
 
 def cells(images: np.ndarray, side: int) -> np.ndarray:
     """Pixels of squares of this side, one row each: [B·h·w, 3·side²]."""
-    batch, height, width, _ = images.shape
-    x = images.reshape(batch, height // side, side, width // side, side, 3)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(-1, 3 * side**2)
+    squares = pixel_unshuffle(jnp.asarray(images), side)
+    return np.asarray(squares).reshape(-1, 3 * side**2)
 
 
 def linear_map(features: np.ndarray, pixels: np.ndarray, measured: np.ndarray):
@@ -107,14 +108,18 @@ def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate:
 )
 def main(model: str, photos: str, rate: int, count: int) -> None:
     """Command line."""
-    description, _ = read_directory(model)
+    try:
+        description, _ = read_directory(model)
+        params = load_donor(model)[1]
+        source = open_source(photos)
+    except UserError as error:
+        raise click.UsageError(str(error)) from None
     config = DLFConfig.from_dict(description["config"])
     if rate not in range(config.num_rates):
         raise click.BadParameter(
             f"rate {rate} is not one of 0 to {config.num_rates - 1}"
         )
-    params = jax.tree.map(lambda x: np.asarray(x, np.float32), load_donor(model)[1])
-    source = open_source(photos)
+    params = jax.tree.map(lambda x: np.asarray(x, np.float32), params)
     parts = split_holdout(source)
     if not all(parts):
         raise click.BadParameter(
