@@ -30,13 +30,14 @@ Official vqgan and tokenizer are downloads, which `dlf convert` reads.  What the
 code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
-vqgan, tokenizer, align, pixel, context in this order.  The settings of pixel are, but
-for loss.uniformity and revive_every, those of the last of several runs that made the
-weights of the package, in six hours in all and without tokenizer
+vqgan, tokenizer, align, pixel, context, decoder in this order.  The settings of pixel
+are, but for loss.uniformity and revive_every, those of the last of several runs that
+made the weights of the package, in six hours in all and without tokenizer
 (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align, 12 hours at 2.1 s a
 step, they are untried.
-context, a matter of minutes, is the rate alone: it fits what predicts the symbols to a
-codec that is done, whose pictures hardly change.
+context and decoder, a matter of minutes, start from a codec that is done.  context is
+the rate alone: it fits what predicts the symbols, and pictures hardly change.  decoder
+smooths the borders of cells, and files stay as they are.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  The seven stages one after the other took
@@ -182,6 +183,20 @@ def _large(options: dict[str, str]) -> dict[str, object]:
 
 def _nano(options: dict[str, str]) -> dict[str, object]:
     """dlf-nano, for two CPU cores."""
+    pixel = {
+        "steps": 20_000,
+        "crop.min_scale": 0.85,
+        "loss.lpips": 0.0,
+        "loss.lpips_alex": 1.5,
+        "loss.dists": 1.8,
+        "loss.lpips_crop": 96,
+        "loss.lpips_images": 2,
+        "loss.uniformity": 0.05,
+        "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
+        "optimizer.name": "muon",
+        "optimizer.lr": 5e-4,
+        "revive_every": 1_000,
+    }
     stages = {
         "vqgan": {
             "steps": 2_400,
@@ -202,19 +217,16 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "optimizer.warmup_steps": 50,
             "revive_every": 1_000,  # 50 batches have 3 tokens an entry
         },
-        "pixel": {
-            "steps": 20_000,
-            "crop.min_scale": 0.85,
-            "loss.lpips": 0.0,
-            "loss.lpips_alex": 1.5,
-            "loss.dists": 1.8,
-            "loss.lpips_crop": 96,
-            "loss.lpips_images": 2,
-            "loss.uniformity": 0.05,
-            "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
-            "optimizer.name": "muon",
-            "optimizer.lr": 5e-4,
-            "revive_every": 1_000,
+        "pixel": pixel,
+        "decoder": pixel
+        | {
+            "steps": 900,
+            "loss.blockiness": 1.0,
+            "loss.codebook": 0.0,
+            "loss.uniformity": 0.0,
+            "optimizer.lr": 1e-4,
+            "lmbda": ((0.0,),) * 4,
+            "lmbda_warmup": 0,
         },
         "context": {
             "steps": 5_000,
@@ -327,6 +339,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     config.loss.decode_crop = 128  # the codec decodes a square of this side; 0: all
     config.loss.lpips_crop = 64  # LPIPS-VGG and DISTS see a random square of this side
     config.loss.lpips_images = 0  # of so many images of a batch; 0: of all
+    config.loss.blockiness = 0.0  # the grid of cells that shows in an image
     config.loss.latent = 1.0  # mean squared error of the VQGAN latent
     config.loss.continuous_target = True  # that latent before quantisation
     config.loss.cross_entropy = 0.1  # of the VQGAN codes

@@ -3,10 +3,12 @@
   python launch/linear_probe.py MODEL PHOTOS [--rate N] [--photos N]
 
 Of every stage, PSNR of the pixels of a cell by the best linear map of its channels,
-beside that of as many principal components of the pixels: a stage far below them lacks
-what a linear map would have kept.  Maps and components are fitted on crops from the
-middle of photos that the trainer would train on, and measured on those that it keeps
-for validation.  PHOTOS is what `--config.data` takes.
+beside that of as many principal components of the pixels, which nobody has to code.
+What they are worth at the bits of a codec, a second table says: the strongest ones,
+rounded with one step for all, each coded with the frequencies of its own.  Maps,
+components and frequencies are fitted on crops from the middle of photos that the
+trainer would train on, and measured on those that it keeps for validation.  PHOTOS is
+what `--config.data` takes.
 """
 
 import click
@@ -25,20 +27,23 @@ from dlf_jax.ops.tiling import pixel_unshuffle
 
 _TILES, _BATCH = 2, 8  # tiles a side of a crop, crops a batch
 _RIDGE = 1e-4  # of the variance of a channel
-_STAGES = ("features", "latent", "rounded", "vqgan", "image")
+_CODED, _STEPS = 256, (10.0, 8.0, 6.5, 5.0, 4.0, 3.0)  # components, of [-1, 1] pixels
+_UNSEEN = 0.02  # count of a symbol that no fitted cell has
+_STAGES = ("features", "latent", "rounded", "vqgan", "image", "bits")
 
 
 def stages(config: DLFConfig, params, images: np.ndarray, rate: int) -> dict:
     """Maps [B, h, w, C] that the codec makes of images in [-1, 1], one after another:
     the encoder's detail features, the latent from them, the same rounded, the latent
-    of the VQGAN, and the image."""
+    of the VQGAN, and the image; and bits [B] of the rounded one, as estimated."""
 
     def run(module, images, rates):
         vectors, features = module.encoder(0.5 * images + 0.5)
         latent = module.analysis(features, rates)
         coded = module.context(latent, module.prior(rates, latent.shape[1:3]))
-        vqgan = module(images, rates).latent
-        return features, latent, coded.y_hat, vqgan, module.reconstruct(vqgan)
+        out = module(images, rates)
+        image = module.reconstruct(out.latent)
+        return features, latent, coded.y_hat, out.latent, image, out.bits_rounded
 
     apply = jax.jit(lambda *args: DLF(config).apply(args[0], *args[1:], method=run))
     batches = np.split(images, range(_BATCH, len(images), _BATCH))
@@ -68,6 +73,25 @@ def components(pixels: np.ndarray) -> np.ndarray:
     return np.linalg.eigh(x.T @ x)[1][:, ::-1]
 
 
+def coded_components(fitted: np.ndarray, kept: np.ndarray, side: int):
+    """(bpp, PSNR) of `kept` by a transform code of its cells, one for every step."""
+    pixels, target = cells(fitted, side), cells(kept, side)
+    basis, centre = components(pixels)[:, :_CODED], pixels.mean(0)
+    for step in _STEPS:
+        seen, coded = (np.rint((x - centre) @ basis / step) for x in (pixels, target))
+        bits = sum(map(_bits, seen.T, coded.T))
+        left = coded * step @ basis.T + centre - target
+        yield bits / (target.size / 3), psnr(left, len(kept))
+
+
+def _bits(seen: np.ndarray, coded: np.ndarray) -> float:
+    """Bits of the values `coded` under the frequencies of `seen`, both integers."""
+    low = min(seen.min(), coded.min())
+    seen, coded = ((x - low).astype(int) for x in (seen, coded))
+    counts = np.bincount(seen, minlength=coded.max() + 1) + _UNSEEN
+    return float(-np.log2(counts[coded] / counts.sum()).sum())
+
+
 def psnr(error: np.ndarray, num_images: int) -> float:
     """Mean over images of what is left of pixels in [-1, 1], in dB."""
     mse = np.mean(np.square(error).reshape(num_images, -1), axis=1) / 4
@@ -78,7 +102,7 @@ def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate:
     """Rows of the table, as Markdown."""
     given, found = (stages(config, params, x, rate) for x in (fitted, kept))
     bases = {}
-    for stage in _STAGES[:-1]:
+    for stage in _STAGES[:-2]:
         channels = given[stage].shape[-1]
         side = fitted.shape[1] // given[stage].shape[1]
         pixels, target = cells(fitted, side), cells(kept, side)
@@ -92,6 +116,8 @@ def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate:
         yield f"| {stage} | {side} | {channels} | {' | '.join(decibels)} |"
     left = np.clip(found["image"], -1, 1) - kept
     yield f"| image as it is | 1 | 3 | {psnr(left, len(kept)):.2f} | |"
+    bpp = found["bits"].sum() / (kept.size / 3)
+    yield f"\nThe latent takes {bpp:.4f} bpp.  Components as a transform code:"
 
 
 @click.command(help=__doc__)
@@ -139,6 +165,9 @@ def main(model: str, photos: str, rate: int, count: int) -> None:
     print("|---|---:|---:|---:|---:|")
     for row in probe(config, params, fitted, kept, rate):
         print(row)
+    print("\n| bpp | dB |\n|---:|---:|")
+    for bpp, decibels in coded_components(fitted, kept, config.detail_stride):
+        print(f"| {bpp:.4f} | {decibels:.2f} |")
 
 
 if __name__ == "__main__":

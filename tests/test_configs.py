@@ -29,7 +29,8 @@ def get_config(repository):
 
 _CASES = [f"preset={p},stage={stage}" for p in ("l", "smoke") for stage in _STAGES]
 _CASES += [
-    f"stage={stage}" for stage in ("vqgan", "tokenizer", "align", "pixel", "context")
+    f"stage={stage}"
+    for stage in ("vqgan", "tokenizer", "align", "pixel", "context", "decoder")
 ]
 
 

@@ -186,7 +186,9 @@ def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
     script = runpy.run_path(str(repository / "launch" / "linear_probe.py"))
     arguments = [str(tmp_path / "tiny"), str(tmp_path / "photos"), "--photos", "20"]
     script["main"](arguments, standalone_mode=False)
-    title, _, _, *rows = capsys.readouterr().out.splitlines()
+    stages, latent, coded = capsys.readouterr().out.split("\n\n")
+    assert 0 < float(latent.split()[3]) < 24
+    title, _, _, *rows = stages.splitlines()
     kept = sum(is_holdout(f"{i}.png") for i in range(40))
     assert f"{kept} measured" in title and kept > 0
     table = [[x.strip() for x in row.strip("|").split("|")] for row in rows]
@@ -200,6 +202,9 @@ def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
     for _, _, _, found, best in table[:-1]:
         assert 0 < float(found) < float(best)
     assert float(table[-1][3]) > 0
+    curve = [[float(x) for x in row.split("|")[1:3]] for row in coded.splitlines()[2:]]
+    bits, decibels = np.transpose(curve)  # ever finer steps
+    assert bits[0] > 0 and np.all(np.diff(bits) > 0) and np.all(np.diff(decibels) > 0)
     with pytest.raises(click.BadParameter, match="rate 2 is not one of 0 to 1"):
         script["main"]([*arguments, "--rate", "2"], standalone_mode=False)
     with pytest.raises(click.UsageError, match="nowhere"):
@@ -223,6 +228,8 @@ def test_linear_map_finds_a_linear_map(repository):
     back = script["linear_map"](features[:400], pixels[:400], features[400:])
     np.testing.assert_allclose(back, pixels[400:], atol=1e-3)
     assert script["psnr"](np.full((6, 4), 0.2), 2) == pytest.approx(20)
+    seen, coded = np.array([-2.0, 0, -2, 1]), np.array([-2.0, 1, -2])
+    assert script["_bits"](seen, coded) == pytest.approx(4, abs=0.1)  # 1 + 2 + 1
     images = np.arange(2 * 4 * 6 * 3.0, dtype=np.float32).reshape(2, 4, 6, 3)
     squares = script["cells"](images, 2)
     assert squares.shape == (12, 12)

@@ -31,6 +31,7 @@ class LossConfig:
         the other on as many pixels; 0 leaves it out.
       dists: of DISTS on what LPIPS-VGG sees, which asks for the texture of the original
         rather than for its pixels; 0 leaves it out.
+      blockiness: of the grid of cells that shows in an image; 0 leaves it out.
       latent, cross_entropy: of the alignment loss (spec §15.3).
       continuous_target: the latent term asks for the VQGAN's latent before its
         quantiser, and not for the code; with a codebook that is trained, codes as
@@ -56,6 +57,7 @@ class LossConfig:
     lpips: float = 1.0
     lpips_alex: float = 0.0
     dists: float = 0.0
+    blockiness: float = 0.0
     latent: float = 1.0
     cross_entropy: float = 0.25
     continuous_target: bool = False
@@ -128,7 +130,12 @@ class Outcome:
 
 
 def _image_terms(
-    config: LossConfig, constants: Any, corners: Array, image: Array, recon: Array
+    config: LossConfig,
+    constants: Any,
+    corners: Array,
+    cell: int,
+    image: Array,
+    recon: Array,
 ) -> tuple[Array, dict[str, Array]]:
     """Image loss without the adversarial term (spec §15.4)."""
 
@@ -137,6 +144,8 @@ def _image_terms(
         corners[few], image[few], recon[few], config.lpips_crop
     )
     terms = {"l1": objectives.absolute_error(image, recon).mean()}
+    if config.blockiness:
+        terms["blockiness"] = objectives.blockiness(image, recon, cell).mean()
     for name, network in perceptual_networks(config).items():
         pair = (image, recon) if name == "lpips_alex" else crops
         params = {"params": constants["perceptual"][name]}
@@ -177,7 +186,8 @@ def image_outcome(
       target: the image that belongs to it.
       outcome: the other terms.
     """
-    terms = partial(_image_terms, config, constants, corners, target)
+    cell = target.shape[1] // latent.shape[1]
+    terms = partial(_image_terms, config, constants, corners, cell, target)
     recon = decode(params, latent)
     value, metrics = terms(recon)
     outcome = outcome.replace(

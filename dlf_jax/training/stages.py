@@ -91,6 +91,11 @@ _CONTEXT_ALONE: Rules = (
     ("context/.*", TRAINED),
     (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
 )
+# Files of the codec stay as they are.
+_DECODER_ALONE: Rules = (
+    ("vqgan/(post_quant_conv|decoder)/.*", DECODER),
+    (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
+)
 _TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
 
 _ALIGN = Stage(
@@ -123,7 +128,8 @@ STAGES: Mapping[str, Stage] = {
         _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
         (),
     ),
-    # Ours: fits the context model to a codec that is done, in minutes.
+    # Ours: fits the VQGAN's decoder, or the context model, to a codec that is done.
+    "decoder": Stage("reconstruct", _DECODER_ALONE, _DECODER_ALONE, ()),
     "context": Stage("fit_context", _CONTEXT_ALONE, _CONTEXT_ALONE, ()),
 }
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from dlf_jax.training import objectives
 from dlf_jax.training.draws import square_corners
@@ -35,6 +36,34 @@ def test_errors_are_means_of_each_image():
     recon = image.at[0].set(1.0).at[1, 0].set(-2.0)
     np.testing.assert_allclose(objectives.absolute_error(image, recon), [1.0, 1.0])
     np.testing.assert_allclose(objectives.squared_error(image, recon), [1.0, 2.0])
+
+
+def test_blockiness_of_steps_at_the_borders_of_cells():
+    rng = np.random.default_rng(0)
+    image = jnp.asarray(rng.uniform(-1, 1, (2, 16, 12, 3)), jnp.float32)
+    np.testing.assert_array_equal(objectives.blockiness(image, image, 4), [0, 0])
+    # Differences of k or 2k levels everywhere, whatever their sign and place: flat.
+    ramp = jnp.arange(16.0)[:, None, None] + jnp.arange(12.0)[:, None]
+    even = jnp.broadcast_to(ramp / 127.5, image.shape).at[1].multiply(-2.0)
+    # All of the differences at the borders of one of two axes: profile (4, 0, 0, 0),
+    # of which the flat one differs by 3, 1, 1 and 1; the other axis has none at all.
+    blocks = jnp.broadcast_to((jnp.arange(16) // 4)[:, None, None] / 4.0, image.shape)
+    found = objectives.blockiness(even, blocks, 4)
+    np.testing.assert_allclose(found, 0.5 * (6 / 4 + 1), rtol=0.01)
+    np.testing.assert_allclose(
+        objectives.blockiness(even.swapaxes(1, 2), blocks.swapaxes(1, 2), 4), found
+    )
+    with pytest.raises(ValueError, match="single cell"):
+        objectives.blockiness(image, image, 12)
+
+
+def test_the_blockiness_goes_down_where_borders_are_smoothed():
+    rng = np.random.default_rng(1)
+    image = jnp.asarray(rng.normal(0.0, 0.1, (1, 32, 32, 3)), jnp.float32)
+    steps = jnp.asarray(rng.normal(0.0, 0.2, (1, 4, 4, 3)), jnp.float32)
+    blocks = jnp.repeat(jnp.repeat(steps, 8, axis=1), 8, axis=2)
+    values = [objectives.blockiness(image, image + s * blocks, 8) for s in (0, 0.5, 1)]
+    assert values[0] < values[1] < values[2]
 
 
 def test_cross_entropy_of_uniform_and_certain_predictions():

@@ -98,6 +98,11 @@ def test_split_of_the_joint_stages(shapes, path, align, pixel, tuned):
     assert (path in _trained(shapes, "pixel", True)) == tuned
 
 
+def test_the_decoder_stage_moves_nothing_that_files_depend_on(shapes):
+    parts = {"/".join(p.split("/")[:2]) for p in _trained(shapes, "decoder", True)}
+    assert parts == {"vqgan/decoder", "vqgan/post_quant_conv"}
+
+
 def test_the_context_stage_moves_the_context_model_alone(shapes):
     parts = {"/".join(p.split("/")[:2]) for p in _trained(shapes, "context", True)}
     adaptors = {f"context/adaptor_{part}" for part in (1, 2, 3)}
