@@ -37,7 +37,7 @@ made the weights of the package, in six hours in all and without tokenizer
 step, they are untried.
 context and decoder, a matter of minutes, start from a codec that is done.  context is
 the rate alone: it fits what predicts the symbols, and pictures hardly change.  decoder
-smooths the borders of cells, and files stay as they are.
+smooths the borders of cells, and symbols stay as they are.
 
 preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
 with one's own photos; the results are noise.  The seven stages one after the other took

@@ -91,7 +91,7 @@ _CONTEXT_ALONE: Rules = (
     ("context/.*", TRAINED),
     (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
 )
-# Files of the codec stay as they are.
+# Pictures alone change: the symbols in files stay as they are.
 _DECODER_ALONE: Rules = (
     ("vqgan/(post_quant_conv|decoder)/.*", DECODER),
     (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
