@@ -222,9 +222,10 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
         | {
             "steps": 900,
             "loss.blockiness": 1.0,
+            "optimizer.lr": 1e-4,
+            # What does not move costs nothing.
             "loss.codebook": 0.0,
             "loss.uniformity": 0.0,
-            "optimizer.lr": 1e-4,
             "lmbda": ((0.0,),) * 4,
             "lmbda_warmup": 0,
         },

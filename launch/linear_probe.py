@@ -73,10 +73,10 @@ def components(pixels: np.ndarray) -> np.ndarray:
     return np.linalg.eigh(x.T @ x)[1][:, ::-1]
 
 
-def coded_components(fitted: np.ndarray, kept: np.ndarray, side: int):
+def coded_components(fitted: np.ndarray, kept: np.ndarray, side: int, basis):
     """(bpp, PSNR) of `kept` by a transform code of its cells, one for every step."""
     pixels, target = cells(fitted, side), cells(kept, side)
-    basis, centre = components(pixels)[:, :_CODED], pixels.mean(0)
+    basis, centre = basis[:, :_CODED], pixels.mean(0)
     for step in _STEPS:
         seen, coded = (np.rint((x - centre) @ basis / step) for x in (pixels, target))
         bits = sum(map(_bits, seen.T, coded.T))
@@ -99,17 +99,18 @@ def psnr(error: np.ndarray, num_images: int) -> float:
 
 
 def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate: int):
-    """Rows of the table, as Markdown."""
+    """Lines of both tables, as Markdown."""
     given, found = (stages(config, params, x, rate) for x in (fitted, kept))
-    bases = {}
+    sides = (config.detail_stride, config.patch_size)
+    bases = {side: components(cells(fitted, side)) for side in sides}
+    yield "| stage | cell, px | channels | linear map, dB | principal components, dB |"
+    yield "|---|---:|---:|---:|---:|"
     for stage in _STAGES[:-2]:
         channels = given[stage].shape[-1]
         side = fitted.shape[1] // given[stage].shape[1]
         pixels, target = cells(fitted, side), cells(kept, side)
         rows, measured = (x[stage].reshape(-1, channels) for x in (given, found))
         left = target - linear_map(rows, pixels, measured)
-        if side not in bases:
-            bases[side] = components(pixels)
         basis, centred = bases[side][:, :channels], target - pixels.mean(0)
         best = centred - centred @ basis @ basis.T
         decibels = [f"{psnr(error, len(kept)):.2f}" for error in (left, best)]
@@ -118,6 +119,10 @@ def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate:
     yield f"| image as it is | 1 | 3 | {psnr(left, len(kept)):.2f} | |"
     bpp = found["bits"].sum() / (kept.size / 3)
     yield f"\nThe latent takes {bpp:.4f} bpp.  Components as a transform code:"
+    yield "\n| bpp | dB |\n|---:|---:|"
+    side = config.detail_stride
+    for bpp, decibels in coded_components(fitted, kept, side, bases[side]):
+        yield f"| {bpp:.4f} | {decibels:.2f} |"
 
 
 @click.command(help=__doc__)
@@ -161,13 +166,8 @@ def main(model: str, photos: str, rate: int, count: int) -> None:
 
     fitted, kept = map(crops, parts)
     print(f"{len(fitted)} crops fitted, {len(kept)} measured, rate {rate}")
-    print("| stage | cell, px | channels | linear map, dB | principal components, dB |")
-    print("|---|---:|---:|---:|---:|")
-    for row in probe(config, params, fitted, kept, rate):
-        print(row)
-    print("\n| bpp | dB |\n|---:|---:|")
-    for bpp, decibels in coded_components(fitted, kept, config.detail_stride):
-        print(f"| {bpp:.4f} | {decibels:.2f} |")
+    for line in probe(config, params, fitted, kept, rate):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def blockiness(
     A decoder that paints cell by cell leaves larger ones at borders than within, or a
     weave of some period within.  So a profile is taken of each image: the mean of
     log(1 + |difference| / 2 levels) at every place in a cell, over its mean everywhere.
-    By the logarithm smooth areas, where the eye sees the grid, weigh as much as others.
+    The logarithm gives smooth areas, where the eye sees the grid, more of a weight.
 
     Args:
       image, recon: in [-1, 1], sides multiples of `cell`, two at least.
