@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from dlf_jax.errors import UserError
 from dlf_jax.typing import Array, Float, Int
 
 _COMMITMENT = 0.25
@@ -60,10 +61,13 @@ def blockiness(
       Mean absolute difference of both profiles; 0 for equal images.
 
     Raises:
-      ValueError: a side is a single cell.
+      UserError: a side is a single cell.
     """
     if cell in image.shape[1:3]:
-        raise ValueError(f"the blockiness of an image of a single cell, {cell} pixels")
+        raise UserError(
+            f"loss.blockiness compares cells of {cell} pixels: crop.size, "
+            "validation.size and loss.decode_crop must have two at least"
+        )
     places = [
         jnp.abs(_profile(recon, axis, cell) - _profile(image, axis, cell))
         for axis in (1, 2)

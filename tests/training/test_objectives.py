@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dlf_jax.errors import UserError
 from dlf_jax.training import objectives
 from dlf_jax.training.draws import square_corners
 
@@ -53,7 +54,7 @@ def test_blockiness_of_steps_at_the_borders_of_cells():
     np.testing.assert_allclose(
         objectives.blockiness(even.swapaxes(1, 2), blocks.swapaxes(1, 2), 4), found
     )
-    with pytest.raises(ValueError, match="single cell"):
+    with pytest.raises(UserError, match="two at least"):
         objectives.blockiness(image, image, 12)
 
 
