@@ -90,6 +90,7 @@ def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> Non
         run = trainer.codec(variant.run or name, ABLATIONS[variant.run or name])
         directory = workdir / "models" / name
         if not directory.exists():
+            directory.parent.mkdir(exist_ok=True)
             export(run, directory, token_crops=variant.token_crops)
 
 

@@ -78,7 +78,7 @@ install() {
 
 # Training outlives the connection; a run that is going on is left alone.
 start() {
-  on all "cd dlf && if ! { kill -0 \$(cat pid); } 2>/dev/null; then (trap '' HUP; .venv/bin/dlf train --cluster $(print_command "$@"); echo \$? >status) >>train.log 2>&1 </dev/null & echo \$! >pid; fi"
+  on all "cd dlf && if ! { kill -0 \$(cat pid); } 2>/dev/null; then rm -f status; (trap '' HUP; .venv/bin/dlf train --cluster $(print_command "$@"); echo \$? >status) >>train.log 2>&1 </dev/null & echo \$! >pid; fi"
 }
 
 follow() {

@@ -58,7 +58,8 @@ def test_tpu_pod_prints_what_it_would_do(repository):
         'python3 -m uv pip install --quiet --python .venv "jax[tpu]" '
         """-e ".[train,tfds,gcs]"' --zone us-west4-a""",
         f"{vm} ssh dlf --worker all --command 'cd dlf && "
-        r"if ! { kill -0 $(cat pid); } 2>/dev/null; then (trap '\'''\'' HUP; "
+        r"if ! { kill -0 $(cat pid); } 2>/dev/null; then "
+        r"rm -f status; (trap '\'''\'' HUP; "
         ".venv/bin/dlf train --cluster "
         "--config=configs/dlf.py:preset=l,stage=align --workdir=gs://b/align "
         r"'\''--config.data=my photos'\''; echo $? >status) "

@@ -33,6 +33,11 @@ def listed(pattern: str) -> list[str]:
     return sorted(file.path for file in found.metadata_list)
 
 
+def has_wildcards(path: str) -> bool:
+    """Whether a file system takes a path for a pattern."""
+    return _WILDCARD.search(path) is not None
+
+
 def relative(path: str, pattern: str) -> str:
     """What a match adds to the folder in front of the first wildcard.
 

@@ -85,9 +85,12 @@ def run(
       options: Beam's, as on its command lines.
 
     Raises:
-      UserError: nothing matches, `output` belongs to other work, or Beam cannot start
-        or finish.
+      UserError: nothing matches, `output` has wildcards or belongs to other work, or
+        Beam cannot start or finish.
     """
+    if files.has_wildcards(output):
+        raise UserError(f"the name of the output {output} must not have *, ? or [")
+    pattern = pattern if "/" in pattern else f"./{pattern}"
     pairs = [
         (path, output_of(path, pattern, output, work.suffix))
         for path in files.matches(pattern)

@@ -257,13 +257,16 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
         arrays, digest = map_safetensors(directory / MODEL_FILE)
         tokens = _token_distributions(arrays.pop(TOKEN_FREQUENCIES, None), config)
         params = nest(int8.widen(arrays))
+        found = fingerprint(config, digest)
+        if description["fingerprint"] != found.hex():
+            raise ValueError(f"{CONFIG_FILE} is not the one of its {MODEL_FILE}")
         return LoadedModel(
             name=description["name"],
             config=config,
             params=params,
             context=IntegerContext(flatten(params["context"]), config.skip_threshold),
             tokens=tokens,
-            fingerprint=fingerprint(config, digest),
+            fingerprint=found,
             metadata=description["metadata"],
         )
 
@@ -356,6 +359,13 @@ def _damage(directory: Path) -> Iterator[None]:
     """Turns what damaged files cause into a UserError."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        SafetensorError,
+    ) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"model directory {directory} is damaged: {reason}") from error

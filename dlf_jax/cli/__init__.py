@@ -1,5 +1,6 @@
 """The program ``dlf``: one command a module, and one line on stderr for every error."""
 
+import io
 import os
 import sys
 
@@ -30,6 +31,8 @@ class _Program(click.Group):
         """
         # Libraries below jax would add lines of their own.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # names of any bytes
         try:
             status = super().main(args, prog_name="dlf", standalone_mode=False)
         except UserError as error:
@@ -44,6 +47,10 @@ class _Program(click.Group):
             status = _fail("there is not enough memory for this image", _USER_ERROR)
         except (click.Abort, KeyboardInterrupt):
             status = _fail("interrupted", _INTERRUPTED)
+        except RuntimeError as error:  # of XLA
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            status = _fail(f"the device has not enough memory: {error}", _USER_ERROR)
         sys.exit(status)
 
 

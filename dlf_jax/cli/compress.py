@@ -74,10 +74,13 @@ def compress(
             quality = measure(image, codec.decompress(data))
     write_file(output, data, force)
 
+    piped = not output.is_file()  # what is printed must not end up in the file
     click.echo(
         f"{output}: {len(data):,} bytes, {8 * len(data) / (height * width):.4f} bpp "
-        f"({width}x{height}, rate {rate}, {codec.model.name})"
+        f"({width}x{height}, rate {rate}, {codec.model.name})",
+        err=piped,
     )
     if quality is not None:
-        click.echo(quality)
-    click.echo(f"loading {loaded - start:.2f} s, encoding {encoded - loaded:.2f} s")
+        click.echo(quality, err=piped)
+    seconds = f"loading {loaded - start:.2f} s, encoding {encoded - loaded:.2f} s"
+    click.echo(seconds, err=piped)

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,8 @@ def limit_options(command: Callable) -> Callable:
     )
     @functools.wraps(command)
     def wrapped(max_megapixels: float, max_memory: float, **kwargs):
+        if not math.isfinite(max_megapixels + max_memory):
+            raise click.UsageError("A limit must be a finite number.")
         pixels, memory = int(max_megapixels * 1e6), int(max_memory * 2**30)
         return command(limits=Limits(pixels, memory), **kwargs)
 

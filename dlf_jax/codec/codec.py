@@ -45,8 +45,8 @@ class _Layout:
       grid: (height, width) of the detail latent.
       tokens: shape of the semantic code, (tiles, tokens of a tile).
       min_payload: whole bytes of the least information of the tokens.  No payload is
-        shorter, so that short files cannot claim large images; an encoder that gets by
-        with less, by luck, appends zeros.
+        shorter, so that short files cannot claim large images where tokens cost bits;
+        an encoder that gets by with less, by luck, appends zeros.
     """
 
     def __init__(self, model: LoadedModel, height: int, width: int, limits: Limits):

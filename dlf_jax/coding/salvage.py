@@ -14,7 +14,7 @@ _MARGIN_BITS = 16
 
 
 class SalvagingDecoder:
-    """A `SymbolDecoder` that gives 0 for what lies behind the end of its stream.
+    """A `SymbolDecoder` that gives the likeliest symbol behind the end of its stream.
 
     The position in the stream is the information of the symbols before it, which range
     coders spend to within a few bits.
@@ -33,6 +33,7 @@ class SalvagingDecoder:
     ):
         self._decoder = decoder
         self._distributions = distributions
+        self._likeliest = np.array([d.likeliest for d in distributions], np.int32)
         self._bits_left = 8.0 * num_bytes - _MARGIN_BITS
         self._read = self._asked = 0
 
@@ -46,7 +47,7 @@ class SalvagingDecoder:
             symbols = self._decoder.decode(rows)
         except UserError:
             self._bits_left = 0.0
-            symbols = np.zeros(rows.shape, np.int32)
+            symbols = np.zeros(rows.shape, np.int32)  # all of them are behind
         order = np.argsort(rows, kind="stable")
         order = order[np.searchsorted(rows[order], 0) :]
         spent = np.cumsum([self._bits(int(symbols[i]), int(rows[i])) for i in order])
@@ -55,7 +56,7 @@ class SalvagingDecoder:
         self._read += len(order) - int(behind.sum())
         self._bits_left -= spent[-1] if len(spent) else 0.0
         symbols = symbols.copy()
-        symbols[order[behind]] = 0
+        symbols[order[behind]] = self._likeliest[rows[order[behind]]]
         return symbols
 
     def _bits(self, symbol: int, row: int) -> float:

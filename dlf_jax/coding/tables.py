@@ -44,6 +44,11 @@ class Distribution:
         """Number of integers that have an interval of their own."""
         return len(self.cdf) - 1 - self.escape
 
+    @property
+    def likeliest(self) -> int:
+        """The most frequent integer that has an interval of its own."""
+        return self.offset + int(self.frequencies[: self.size].argmax())
+
     @functools.cached_property
     def bits(self) -> Float[np.ndarray, "M"]:
         """Information of every interval, in bits."""

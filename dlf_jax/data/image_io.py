@@ -4,9 +4,9 @@ import contextlib
 import io
 import os
 import secrets
-import struct
+import threading
 import warnings
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,27 +28,16 @@ _FORMATS = {
 }
 # Profiles whose conversion would only add rounding errors.
 _SRGB_NAMES = ("sRGB", "sRGB built-in", "sRGB IEC61966-2.1")
-# What Pillow's decoders raise on files that are not what they say.
-_DECODING_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    NotImplementedError,
-    struct.error,
-    zlib.error,
-)
+_BITS_PER_SAMPLE = 258  # tag of TIFF
+_opening = threading.Lock()
 
 
 def read_image(path: str | os.PathLike) -> UInt8[np.ndarray, "H W 3"]:
     """Reads an image file as people see it.
 
     The EXIF rotation is applied, an embedded colour profile is converted to sRGB,
-    transparent parts show white, 16-bit values are rounded to 8, and of several
-    frames the first is taken.
+    transparent parts show white, 12- and 16-bit values become 8-bit ones, and of
+    several frames the first is taken.
 
     Raises:
       UserError: the file cannot be read, is no image, or is larger than the limit.
@@ -64,18 +53,18 @@ def decode_image(
         raise UserError(f"{name} is empty")
     try:
         with warnings.catch_warnings():
-            # Broken metadata and large sizes: the first does no harm, the second is
-            # checked below.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")  # broken metadata do no harm
+            with _without_limit():
+                image = Image.open(io.BytesIO(data))
+            with image:
                 pixels = image.width * image.height
                 if pixels <= max_pixels:
                     return np.array(_to_rgb(image))
     except Image.UnidentifiedImageError as error:
         raise UserError(f"{name} is not an image that can be read") from error
-    except Image.DecompressionBombError as error:
-        raise UserError(f"{name} is too large: {_line(error)}") from error
-    except _DECODING_ERRORS as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a file can break any decoder in its way
         raise UserError(
             f"{name} is damaged or not supported: {_line(error)}"
         ) from error
@@ -142,7 +131,7 @@ def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) ->
         if _is_special(path):
             Path(path).write_bytes(data)
             return
-        path = Path(path).resolve()  # a link stays, its target is replaced
+        path = Path(os.path.realpath(path))  # a link stays, its target is replaced
         temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
             with temporary.open("xb") as stream:
@@ -158,9 +147,21 @@ def _is_special(path: str | os.PathLike) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
+@contextlib.contextmanager
+def _without_limit() -> Iterator[None]:
+    """Opens images of any size; Pillow's limit is one of the whole process."""
+    with _opening:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
-    image = _to_eight_bits(ImageOps.exif_transpose(image))
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
+    image = _to_eight_bits(ImageOps.exif_transpose(image), bits)
     alpha = None
     if image.has_transparency_data:
         if image.mode not in ("LA", "RGBA"):
@@ -177,14 +178,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Greyscale of 16 bits, which Pillow would clip, to 8; others as they are."""
+def _to_eight_bits(image: Image.Image, bits: int) -> Image.Image:
+    """Greyscale of so many bits, which Pillow would clip, to 8; others as they are."""
     if image.mode == "F":
         raise ValueError("floating-point images have no fixed range")
     if not image.mode.startswith("I"):
         return image
-    values = np.asarray(image).astype(np.int64)
-    return Image.fromarray(np.uint8((np.clip(values, 0, 65535) + 128) // 257))
+    if bits > 16:
+        raise ValueError(f"greyscale of {bits} bits has no fixed range")
+    values, most = np.asarray(image).astype(np.int64), 2**bits - 1
+    grey = (255 * np.clip(values, 0, most) + most // 2) // most
+    narrow = Image.fromarray(np.uint8(grey))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        narrow.putalpha(Image.fromarray(np.uint8(255 * (values != transparent))))
+    return narrow
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

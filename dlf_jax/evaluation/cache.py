@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dlf_jax.data.image_io import write_file
+from dlf_jax.errors import UserError
 
 # Changes with whatever makes old entries wrong.
 _FORMAT = "1"
@@ -43,11 +44,17 @@ class Cache:
 
     Args:
       folder: made if it is not there.
+
+    Raises:
+      UserError: it cannot be made.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make {folder}: {error.strerror}") from error
 
     def get(self, name: str) -> Result | None:
         """The result under a key; None if there is none, or it is damaged."""

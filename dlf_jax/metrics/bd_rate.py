@@ -42,8 +42,8 @@ def bd_rate(
       anchor_quality, quality: at those rates.
 
     Raises:
-      UserError: a curve has fewer than two points or is not monotone, or the curves
-        have no quality in common.
+      UserError: a curve has fewer than two points, one without a finite quality, or is
+        not monotone, or the curves have no quality in common.
 
     Reference: Bjøntegaard, "Calculation of average PSNR differences between RD-curves",
     VCEG-M33, 2001; ITU-T HSTP-VID-WPOM, 2020, for the interpolation.
@@ -59,6 +59,8 @@ def bd_rate(
 
 def _curve(rate: np.ndarray, quality: np.ndarray) -> PchipInterpolator:
     """Log rate as a function of quality."""
+    if not np.isfinite(quality).all():
+        raise UserError("a quality is missing or infinite: there is no BD-rate")
     order = np.argsort(quality)
     rate, quality = np.log(rate[order]), quality[order]
     steps = np.diff(rate)

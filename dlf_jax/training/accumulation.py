@@ -1,4 +1,4 @@
-"""Gradient accumulation: a batch in parts, with the result of the whole."""
+"""Gradient accumulation: a batch in parts, with the mean of their results."""
 
 from collections.abc import Callable
 from typing import Any

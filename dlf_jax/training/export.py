@@ -9,7 +9,7 @@ import ml_collections
 import numpy as np
 from etils import epath
 
-from dlf_jax.checkpoints.store import save_model
+from dlf_jax.checkpoints.store import check_new, save_model
 from dlf_jax.coding.token_tables import fit_frequencies
 from dlf_jax.data.crops import CropConfig
 from dlf_jax.data.photos import Photos, split_holdout
@@ -42,6 +42,7 @@ def export(
     dtype: str = "int8",
     best: bool = False,
     token_crops: int = 0,
+    overwrite: bool = False,
 ) -> int:
     """Writes a checkpoint of a joint stage as a model directory.
 
@@ -53,14 +54,16 @@ def export(
       best: the checkpoint with the lowest validation loss, not the newest.
       token_crops: crops of the run's training photos on which tokens are counted, so
         that frequent ones are coded with fewer bits; with 0 all get the same.
+      overwrite: allow a directory that is not empty.
 
     Returns:
       Step of the checkpoint.
 
     Raises:
-      UserError: `workdir` is no run of a joint stage, or has no checkpoint; or its
-        photos are not where they were.
+      UserError: `workdir` is no run of a joint stage, or has no checkpoint; its photos
+        are not where they were; or `directory` cannot be written.
     """
+    check_new(directory, overwrite=overwrite, folder=True)
     config = restored(read_config(workdir))
     if STAGES[config["stage"]].objective not in _JOINT_OBJECTIVES:
         raise UserError(
@@ -103,7 +106,9 @@ def _token_frequencies(
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--dtype",
+    type=click.Choice(["int8", "float16", "float32"]),
     default="int8",
+    show_default=True,
     help="Type of the stored weights; int8 is that of large kernels alone.",
 )
 @click.option(
@@ -115,8 +120,14 @@ def _token_frequencies(
     "0 leaves them at fixed length.",
 )
 @click.option("--best", is_flag=True, help="Not the newest, but of lowest loss.")
+@click.option("--force", is_flag=True, help="Overwrite a model in DIRECTORY.")
 def main(
-    workdir: str, directory: Path, dtype: str, token_crops: int, best: bool
+    workdir: str,
+    directory: Path,
+    dtype: str,
+    token_crops: int,
+    best: bool,
+    force: bool,
 ) -> None:
     """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
     try:
@@ -126,6 +137,7 @@ def main(
             dtype=dtype,
             best=best,
             token_crops=token_crops,
+            overwrite=force,
         )
     except UserError as error:
         print(f"dlf: {error}", file=sys.stderr)

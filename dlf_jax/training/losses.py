@@ -49,7 +49,8 @@ class LossConfig:
       discriminator_images: so many images normalise together in the discriminator, as
         those of one device do in the released training; 0 stands for all of a step.
       lpips_crop: side of the random square that LPIPS-VGG and DISTS see, at least 16.
-      lpips_images: they see this many images of a batch; 0 stands for all.
+      lpips_images: they see this many images of a batch, or of each of the parts that
+        it is taken in (`accumulate`); 0 stands for all.
       lpips_channel_divisor: of these networks; their weights are random unless 1.
     """
 

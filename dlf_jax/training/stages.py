@@ -69,7 +69,7 @@ _WHOLE_CODEC: Rules = (
     (".*_mask", FROZEN),
     (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
 )
-# Everything, as in the last released pass.
+# Everything, as in the last released pass, whose masks go on being trained.
 _TUNED_CODEC: Rules = (
     ("fusion/.*_mask", FROZEN),
     (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
@@ -125,7 +125,7 @@ STAGES: Mapping[str, Stage] = {
     "tune_semantic": Stage(
         "reconstruct",
         _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
-        _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
+        _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
         (),
     ),
     # Ours: fits the VQGAN's decoder, or the context model, to a codec that is done.

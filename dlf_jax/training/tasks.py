@@ -38,9 +38,10 @@ class Task(NamedTuple):
     Attributes:
       init: (key, image [B H W 3]) -> parameters.
       draw: (key, shape of the images) -> random numbers of a batch.
-      loss: (parameters, constants, image [B H W 3] in [-1, 1], draws) -> Outcome.  But
-        for the adversarial term, it is the mean over equal parts of a batch, if these
-        are multiples of eight images where the uniformity term is in force.
+      loss: (parameters, constants, image [B H W 3] in [-1, 1], draws) -> Outcome.  It
+        is the mean over equal parts of a batch, but for the adversarial term, for what
+        the first `lpips_images` of a part see, and for the uniformity term where parts
+        are not multiples of eight images.
       perceptual: networks whose parameters `constants` holds under "perceptual", by the
         same names.
 

@@ -111,14 +111,15 @@ def test_fingerprint_depends_on_weights_and_sizes_but_not_on_metadata(tmp_path):
     assert load_model(tmp_path / "d").fingerprint != base
 
 
-def test_fingerprint_is_recorded_and_follows_the_sizes(tmp_path):
+def test_sizes_other_than_those_of_the_fingerprint_are_damage(tmp_path):
     model = save(tmp_path, tiny_params())
     path = tmp_path / "config.json"
     description = json.loads(path.read_text())
     assert description["fingerprint"] == model.fingerprint.hex()
     description["config"]["skip_threshold"] = 0.2
     path.write_text(json.dumps(description))
-    assert load_model(tmp_path).fingerprint != model.fingerprint
+    with pytest.raises(UserError, match=r"damaged: config\.json is not the one"):
+        load_model(tmp_path)
 
 
 def test_weights_in_float32_are_views_of_the_file(tmp_path):
@@ -189,6 +190,11 @@ def test_missing_model_names_what_there_is(tmp_path):
         ("config.json", lambda text: text[:-20]),
         ("config.json", lambda text: text.replace(b'"window"', b'"door"')),
         ("config.json", lambda text: text.replace(b'"name"', b'"title"')),
+        (
+            "config.json",
+            lambda text: text.replace(b'"config": {', b'"config": 1, "x": {'),
+        ),
+        ("config.json", lambda text: b"[]"),
         ("model.safetensors", lambda data: data[:-1]),
         ("model.safetensors", lambda data: b"\xff" * 8 + data[8:]),
     ],

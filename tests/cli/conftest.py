@@ -34,14 +34,14 @@ def photo(tmp_path) -> Path:
 def dlf_process(repository):
     """Runs a command in a process of its own, in a folder."""
 
-    def run(*arguments, cwd) -> subprocess.CompletedProcess:
+    def run(*arguments, cwd, text=True) -> subprocess.CompletedProcess:
         path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
         return subprocess.run(
             [sys.executable, "-m", "dlf_jax", *map(str, arguments)],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": path},
             capture_output=True,
-            text=True,
+            text=text,
         )
 
     return run

@@ -159,6 +159,7 @@ def test_rows_and_means_of_codecs(dlf, photos, tmp_path):
         (("--input", "{photos}/a/*", "--model", "no"), "no"),
         (("--input", "{photos}/a/*", "--runner", "No"), "Beam refuses"),
         (("--input", "{photos}/a/*", "--", "--no=1"), "there is no --no"),
+        (("--input", "{photos}/a/*", "--output", "out[1]"), "must not have *, ? or ["),
     ],
 )
 def test_errors_are_one_line(dlf, photos, tmp_path, arguments, message):
@@ -167,6 +168,18 @@ def test_errors_are_one_line(dlf, photos, tmp_path, arguments, message):
     assert status == 2 and out == ""
     assert err.startswith("dlf: ") and message in err and err.count("\n") == 1
     assert not list(tmp_path.rglob("*.dlf"))
+
+
+def test_the_folder_may_be_the_current_one(dlf, photos, monkeypatch):
+    monkeypatch.chdir(photos / "a")
+    status, out, err = dlf(
+        *("bulk", "evaluate", "--input", "*.png", "--codecs", "jpeg@5"),
+        *("--metrics", "psnr", "--output", "out"),
+    )
+    assert status == 0, err
+    assert "2 done" in out
+    found = sorted(path.name for path in (photos / "a" / "out").glob("*.png.json"))
+    assert found == ["0.png.json", "1.png.json"]
 
 
 def test_results_of_one_kind_only(dlf, photos, tmp_path):

@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -93,6 +94,34 @@ def test_real_processes(dlf_process, photo, tiny_model):
         read_image(photo.with_name("photo.decoded.png")),
         dlf_jax.decompress(data, model=tiny_model),
     )
+
+
+def test_a_pipe_receives_the_file_and_nothing_else(dlf_process, photo, tiny_model):
+    arguments = ("compress", photo, "--model", tiny_model)
+    done = dlf_process(*arguments, "-o", "/dev/stdout", cwd=photo.parent, text=False)
+    assert done.returncode == 0
+    assert dlf_jax.info(done.stdout).width == 15
+    assert done.stderr.startswith(b"/dev/stdout: ")
+
+
+def test_names_need_not_be_text(dlf_process, photo, tiny_model, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    name = os.fsdecode(b"\xff.png")
+    photo.rename(photo.with_name(name))
+    done = dlf_process("compress", name, "--model", tiny_model, cwd=photo.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("\\udcff.dlf: ")
+
+
+def test_a_device_without_memory_is_one_line(dlf, photo, tiny_model, monkeypatch):
+    def fail(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr(Codec, "compress", fail)
+    status, out, err = dlf("compress", photo, "--model", tiny_model)
+    assert (status, out) == (2, "")
+    assert err.startswith("dlf: the device has not enough memory: RESOURCE_EXHAUSTED")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("kind", ["compress", "decompress"])

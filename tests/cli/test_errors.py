@@ -62,6 +62,8 @@ CASES = {
     "no such model": (["compress", "photo.png", "--model", "big"], "no model 'big'"),
     "damaged model": (["compress", "photo.png", "--model", "damaged_model"], "damaged"),
     "too many pixels": (["compress", "photo.png", "--max-megapixels", "1e-4"], "limit"),
+    "no limit": (["compress", "photo.png", "--max-megapixels", "inf"], "finite"),
+    "no number": (["compress", "photo.png", "--max-memory", "nan"], "finite"),
     "too much memory": (
         ["compress", "photo.png", "--model", "{model}", "--max-memory", "1e-5"],
         "GiB of memory",

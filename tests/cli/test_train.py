@@ -25,6 +25,12 @@ def test_errors_are_one_line(repository, dlf_process, arguments, message):
     assert line.startswith("dlf: ") and message in line
 
 
+@pytest.mark.slow
+def test_export_knows_its_types(repository, dlf_process):
+    done = dlf_process("export", "run", "model", "--dtype=int16", cwd=repository)
+    assert done.returncode == 2 and "'int8', 'float16', 'float32'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -6,7 +6,11 @@ import pytest
 from dlf_jax.coding.range_coder import Decoder, Encoder
 from dlf_jax.coding.salvage import SalvagingDecoder
 from dlf_jax.coding.tables import load_gaussian_tables
-from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
+from dlf_jax.coding.token_tables import (
+    fit_frequencies,
+    token_distributions,
+    uniform_frequencies,
+)
 from dlf_jax.errors import UserError
 
 RNG = np.random.default_rng(5)
@@ -64,6 +68,12 @@ def test_impossible_data_ends_the_stream(monkeypatch):
     monkeypatch.setattr(decoder, "decode", fail)
     assert not salvaging.decode(INDEXES).any()
     assert salvaging.share == pytest.approx(12 / (12 + len(ORDER)))
+
+
+def test_a_lost_token_is_the_likeliest():
+    (row,) = token_distributions(fit_frequencies(np.array([[3, 0, 40, 7]])))
+    decoder = SalvagingDecoder(Decoder(b"", [row]), [row], 0)
+    assert decoder.decode(np.array([0, -1, 0])).tolist() == [2, 0, 2]
 
 
 def test_nothing_asked_for_is_all_there():

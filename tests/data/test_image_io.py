@@ -72,6 +72,27 @@ def test_sixteen_bits_are_scaled_and_rounded(kind):
     assert decoded(values, kind)[..., 0].tolist() == want
 
 
+def test_twelve_bits_are_scaled_and_numbers_without_a_range_refused():
+    rows = bytes.fromhex("000008 009fff")  # 0, 8, 9 and 4095
+    tags = {256: 2, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 6}
+    data = struct.pack("<2sHI6sH", b"II", 42, 14, rows, len(tags))
+    data += b"".join(struct.pack("<HHII", tag, 4, 1, x) for tag, x in tags.items())
+    seen = decode_image(data + bytes(4), "file")
+    assert seen[..., 1].tolist() == [[0, 0], [1, 255]]
+    for kind, message in ((np.int32, "32 bits has no fixed"), (np.float32, "floating")):
+        with pytest.raises(UserError, match=message):
+            decoded(Image.fromarray(np.zeros((2, 2), kind)), "TIFF")
+
+
+def test_a_transparent_grey_of_sixteen_bits_shows_white():
+    data = encoded(np.array([[1000, 1001]], np.uint16))
+    chunk = b"tRNS" + struct.pack(">H", 1000)
+    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    place = data.find(b"IDAT") - 4
+    seen = decode_image(data[:place] + chunk + data[place:], "file")
+    assert seen[..., 0].tolist() == [[255, 4]]
+
+
 def test_palette_with_and_without_transparency():
     image = Image.fromarray(RGB).quantize(24)
     np.testing.assert_array_equal(decoded(image), np.asarray(image.convert("RGB")))
@@ -130,7 +151,7 @@ def test_first_of_several_frames_is_taken():
     np.testing.assert_array_equal(seen, RGB)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])
 def test_damaged_files_are_read_or_refused(kind):
     data = encoded(Image.fromarray(RGB).resize((40, 40)), kind)
     rng = np.random.default_rng(1)
@@ -161,12 +182,19 @@ def test_errors_name_the_file(tmp_path):
 
 
 def test_decompression_bombs_are_refused():
+    limit = Image.MAX_IMAGE_PIXELS
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk
     bomb += struct.pack(">I", zlib.crc32(chunk)) + b"\0\0\0\0IDAT"
-    with pytest.raises(UserError, match="too large"):
+    with pytest.raises(UserError, match="3600 megapixels; the limit is 100"):
         decode_image(bomb, "bomb")
+    assert Image.MAX_IMAGE_PIXELS == limit
+
+
+def test_the_limit_can_be_above_that_of_pillow(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # raises from twice that on
+    np.testing.assert_array_equal(decode_image(encoded(RGB), "file"), RGB)
 
 
 def test_size_limit():
@@ -224,6 +252,8 @@ def test_links_are_followed_and_devices_kept(tmp_path):
     write_file(tmp_path / "link", b"new", overwrite=True)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_bytes() == b"new"
+    (tmp_path / "loop").symlink_to("loop")
+    write_file(tmp_path / "loop", b"no target")
     write_file("/dev/null", b"gone")
     assert not os.path.isfile("/dev/null")
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dlf_jax.errors import UserError
 from dlf_jax.evaluation.cache import Cache, Result, key
 
 
@@ -21,6 +22,12 @@ def test_keys_tell_everything_apart():
     ]
     assert len(set(keys)) == len(keys)
     assert keys[0] == key(image.copy(), "vvc", "60", "1")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match="cannot make .*cache: Not a directory"):
+        Cache(tmp_path / "file" / "cache")
 
 
 def test_there_and_back(tmp_path):

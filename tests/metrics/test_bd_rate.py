@@ -65,6 +65,15 @@ def test_a_single_point_is_refused():
         bd_rate(RATE, QUALITY, RATE[:1], QUALITY[:1])
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_quality_that_is_not_finite_is_refused(odd, at):
+    quality = QUALITY.copy()
+    quality[at] = odd
+    with pytest.raises(UserError, match="missing or infinite"):
+        bd_rate(RATE, QUALITY, RATE, quality)
+
+
 def test_quality_that_turns_is_refused():
     with pytest.raises(UserError, match="monotonically"):
         bd_rate(RATE, QUALITY, RATE, np.array([24.0, 27.0, 26.0, 31.0]))

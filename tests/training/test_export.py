@@ -70,6 +70,18 @@ def test_only_joint_stages_make_a_model(make_run, tmp_path):
         export(make_run("vqgan"), Path(tmp_path / "model"))
 
 
+def test_a_directory_is_overwritten_only_when_told(make_run, tmp_path):
+    workdir, model = make_run("pixel"), Path(tmp_path / "model")
+    export(workdir, model)
+    before = (model / "config.json").stat().st_mtime_ns
+    with pytest.raises(UserError, match="--force"):
+        export(workdir, model)
+    assert (model / "config.json").stat().st_mtime_ns == before
+    assert export(workdir, model, overwrite=True) == 7
+    with pytest.raises(UserError, match="is a file already"):
+        export(workdir, model / "config.json", overwrite=True)
+
+
 def test_runs_without_checkpoint_are_named(make_run, tmp_path):
     with pytest.raises(UserError, match="no checkpoint yet"):
         export(make_run("pixel", save=False), Path(tmp_path / "model"))

@@ -98,6 +98,15 @@ def test_split_of_the_joint_stages(shapes, path, align, pixel, tuned):
     assert (path in _trained(shapes, "pixel", True)) == tuned
 
 
+def test_the_last_released_pass_trains_all_of_the_codec(shapes):
+    """The tokens and the shift masks of the detail branch as well (spec §15.1)."""
+    trained = _trained(shapes, "tune_semantic", True)
+    frozen = set(path_names(shapes["tune_semantic"])) - trained
+    assert _trained(shapes, "pixel_512", False) < trained
+    assert {path.split("/")[0] for path in frozen} == {"fusion", "vqgan"}
+    assert all(p.endswith("_mask") for p in frozen if p.startswith("fusion"))
+
+
 def test_the_decoder_stage_moves_nothing_that_files_depend_on(shapes):
     parts = {"/".join(p.split("/")[:2]) for p in _trained(shapes, "decoder", True)}
     assert parts == {"vqgan/decoder", "vqgan/post_quant_conv"}
