@@ -6,7 +6,7 @@ unset PYTHONDONTWRITEBYTECODE
 # Prints the first interpreter that can make the environment; $PYTHON is tried first.
 find_python() {
   local candidate
-  for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3 python; do
+  for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3.14 python3 python; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       echo "$candidate"
       return
@@ -41,9 +41,9 @@ make_environment() {
 
 # print_command WORD...: the command as a shell would read it back.
 print_command() {
-  local word line=
+  local word line= quote="'" escaped="'\\''"
   for word in "$@"; do
-    [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word=${word@Q}
+    [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word="'${word//$quote/$escaped}'"
     line+="$word "
   done
   echo "${line% }"

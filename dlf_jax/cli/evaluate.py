@@ -88,9 +88,11 @@ def evaluate(
 
     from dlf_jax.evaluation import summary
     from dlf_jax.evaluation.cache import Cache
+    from dlf_jax.evaluation.distances import feature_distances
     from dlf_jax.evaluation.outputs import write_outputs
     from dlf_jax.evaluation.published import published_curves
     from dlf_jax.evaluation.runner import evaluate as run
+    from dlf_jax.metrics.features import feature_network
     from dlf_jax.metrics.table import METRICS
 
     files = _image_files([*images, *paths])
@@ -101,17 +103,15 @@ def evaluate(
     elif anchor is not None:
         known_names([anchor], known, "anchor")
     curves = published_curves(published) if published else []
+    network = feature_network(inception) if features or inception else None
     cache = Cache(out / "cache") if out else None
 
     rows = run(files, specs, names, cache=cache, processes=processes)
     averages = summary.means(summary.per_image(rows, names), names)
     click.echo(summary.formatted(averages).to_string(index=False))
     distances = []
-    if features or inception:
-        from dlf_jax.evaluation.distances import feature_distances
-        from dlf_jax.metrics.features import feature_network
-
-        distances = feature_distances(rows, feature_network(inception))
+    if network:
+        distances = feature_distances(rows, network)
         click.echo(pd.DataFrame(distances).to_string(index=False, float_format="%.4f"))
     if out:
         write_outputs(
@@ -121,6 +121,7 @@ def evaluate(
 
 
 def _image_files(paths: Iterable[Path]) -> list[Path]:
+    """Files in folders and others, each once."""
     files = []
     for path in paths:
         if path.is_dir():
@@ -132,7 +133,7 @@ def _image_files(paths: Iterable[Path]) -> list[Path]:
             files.append(path)
     if not files:
         raise UserError("no images are named: dlf evaluate --images DIR")
-    return files
+    return list(dict.fromkeys(files))
 
 
 def specs_of(codecs: str) -> "list[dlf_jax.evaluation.codecs.CodecSpec]":
@@ -146,10 +147,10 @@ def specs_of(codecs: str) -> "list[dlf_jax.evaluation.codecs.CodecSpec]":
 
 
 def known_names(names: list[str], table: Collection[str], kind: str) -> list[str]:
-    """`names`, all of which must be in `table`."""
+    """`names`, all of which must be in `table`, each once."""
     for name in names:
         if name not in table:
             raise UserError(
                 f"there is no {kind} {name!r}: use one of {', '.join(table)}"
             )
-    return names
+    return list(dict.fromkeys(names))

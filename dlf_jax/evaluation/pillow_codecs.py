@@ -34,7 +34,10 @@ class PillowCodec:
         """See `ImageCodec`."""
         buffer = io.BytesIO()
         options = self.options(setting)
-        Image.fromarray(image).save(buffer, self.format, **options)
+        try:
+            Image.fromarray(image).save(buffer, self.format, **options)
+        except (OSError, ValueError, RuntimeError) as error:  # such as a side too long
+            raise UserError(f"{self.format} cannot hold the image: {error}") from error
         return buffer.getvalue()
 
     def decompress(self, data: bytes) -> np.ndarray:
@@ -58,7 +61,9 @@ def open_codec(kind: str) -> PillowCodec:
         version = f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}"
     elif not features.check(_FEATURES[kind]):
         raise UserError(f"this Pillow was built without {kind}: pip install -U pillow")
-    return PillowCodec(*_FORMATS[kind], version)
+    name, settings, options = _FORMATS[kind]
+    # The options are part of the version, for results that are kept.
+    return PillowCodec(name, settings, options, f"{version} {options(settings[-1])}")
 
 
 _FEATURES = {"jpeg": "jpg", "webp": "webp", "avif": "avif", "jpeg2000": "jpg_2000"}
@@ -73,7 +78,8 @@ def _webp(setting: str) -> dict[str, Any]:
 
 
 def _avif(setting: str) -> dict[str, Any]:
-    return {"quality": int(setting), "speed": 4, "max_threads": 1}
+    """In one piece: tiles, which Pillow makes unless told, cost bits."""
+    return {"quality": int(setting), "speed": 4, "autotiling": False, "max_threads": 1}
 
 
 def _jpeg2000(setting: str) -> dict[str, Any]:

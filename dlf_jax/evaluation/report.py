@@ -19,7 +19,7 @@ from dlf_jax.data.image_io import read_image
 from dlf_jax.evaluation.codecs import open_codec
 from dlf_jax.evaluation.published import PublishedCurve
 from dlf_jax.evaluation.runner import Row
-from dlf_jax.evaluation.summary import titled
+from dlf_jax.evaluation.summary import image_names, titled
 from dlf_jax.metrics.rate import bits_per_pixel
 from dlf_jax.metrics.table import METRICS
 
@@ -54,11 +54,12 @@ def render(
     notes = "".join(
         f"<p class='note'>{html.escape(line)}</p>" for line in sorted(cited)
     )
+    no_others = comparison is None or comparison.empty
     heading = f"<h2>BD-rate against {html.escape(anchor or '')}</h2>"
     return Template(page.read_text(encoding="utf-8")).substitute(
         subject=html.escape(subject),
         means=titled(averages).to_html(index=False, border=0),
-        bd_rates="" if comparison is None else heading + _bd_table(comparison),
+        bd_rates="" if no_others else heading + _bd_table(comparison),
         plots="".join(map(_svg, plots)),
         citations=notes,
         # Names of files cannot end the script that holds the data.
@@ -98,6 +99,7 @@ def _crops(
 ) -> dict[str, Any]:
     """What the script on the page shows."""
     codecs = list(averages["codec"].unique())
+    names = image_names(rows)
     images: dict[Any, dict[str, Any]] = {}
     for row in rows:
         if row.path not in images:
@@ -105,7 +107,7 @@ def _crops(
                 continue
             original = {"picture": _crop(read_image(row.path))}
             files = [[] for _ in codecs]
-            entry = {"name": row.path.name, "original": original, "files": files}
+            entry = {"name": names[row.path], "original": original, "files": files}
             images[row.path] = entry
         data = row.result.data
         file = {

@@ -1,6 +1,8 @@
 """Tables of results: one line an image, means of codecs, BD-rates."""
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,17 @@ TIMES = ["encode_s", "decode_s"]
 
 def per_image(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
     """One line for each image, codec and setting."""
-    return pd.DataFrame(row.record(metrics) for row in rows)
+    names = image_names(rows)
+    return pd.DataFrame(
+        row.record(metrics) | {"image": names[row.path]} for row in rows
+    )
+
+
+def image_names(rows: Sequence[Row]) -> dict[Path, str]:
+    """Names of the files, and whole paths where files have the same name."""
+    paths = dict.fromkeys(row.path for row in rows)
+    count = Counter(path.name for path in paths)
+    return {path: path.name if count[path.name] == 1 else str(path) for path in paths}
 
 
 def means(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Published models of TensorFlow Compression, fetched from Google's server."""
 
-import urllib.error
+import http.client
 import urllib.request
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def _fetch(path: Path) -> None:
     try:
         with urllib.request.urlopen(f"{_URL}/{path.name}", timeout=_TIMEOUT_S) as found:
             data = found.read()
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
             f"{path.name} cannot be fetched from {_URL} ({reason}): tfci models need a "

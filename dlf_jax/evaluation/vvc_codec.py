@@ -1,7 +1,8 @@
 """VVC (H.266) intra pictures: vvenc in the ffmpeg of the PyPI package imageio-ffmpeg.
 
-A file is one byte that says which sides were odd, then the Annex B byte stream as
-vvenc writes it; ffmpeg's own decoder reads it back.  Colour is BT.709, 4:2:0, 10 bits.
+A file is one byte that says what was added to height and width, which vvenc wants even
+and 16 at least, then the Annex B byte stream as vvenc writes it; ffmpeg's own decoder
+reads it back.  Colour is BT.709, 4:2:0, 10 bits.
 """
 
 import subprocess
@@ -13,6 +14,9 @@ from dlf_jax.evaluation.codecs import need
 
 _PRESET = "medium"
 _COLOURS = "color_matrix=bt709"
+# Chroma is interpolated in both directions, which is not the default.
+_UPSAMPLING = "flags=bicubic+full_chroma_int+accurate_rnd"
+_SMALLEST = 16
 
 
 class VVCCodec:
@@ -31,8 +35,8 @@ class VVCCodec:
 
     def compress(self, image: np.ndarray, setting: str) -> bytes:
         """See `ImageCodec`."""
-        odd = [side % 2 for side in image.shape[:2]]
-        image = np.pad(image, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+        down, right = (max(_SMALLEST - n, n % 2) for n in image.shape[:2])
+        image = np.pad(image, ((0, down), (0, right), (0, 0)), mode="edge")
         height, width, _ = image.shape
         raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
         encoder = ["-c:v", "libvvenc", "-qp", setting, "-preset", _PRESET]
@@ -41,19 +45,21 @@ class VVCCodec:
             + ["-pix_fmt", "yuv420p10le", *encoder, "-threads", "1", "-f", "vvc", "-"],
             image.tobytes(),
         )
-        return bytes([2 * odd[0] + odd[1]]) + stream
+        return bytes([_SMALLEST * down + right]) + stream
 
     def decompress(self, data: bytes) -> np.ndarray:
         """See `ImageCodec`."""
+        scale = f"scale=in_{_COLOURS}:in_range=tv:{_UPSAMPLING}"
         picture = self._run(
-            ["-f", "vvc", "-i", "-", "-vf", f"scale=in_{_COLOURS}:in_range=tv"]
+            ["-f", "vvc", "-i", "-", "-vf", scale]
             + ["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-"],
             data[1:],
         )
         _, size, _, pixels = picture.split(b"\n", 3)
         width, height = map(int, size.split())
         image = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
-        return image[: height - (data[0] >> 1), : width - (data[0] & 1)]
+        down, right = divmod(data[0], _SMALLEST)
+        return image[: height - down, : width - right]
 
     def _run(self, arguments: list[str], data: bytes) -> bytes:
         command = [self._ffmpeg, "-v", "error", *arguments]
@@ -69,14 +75,19 @@ def open_codec(kind: str) -> VVCCodec:
     """The codec.
 
     Raises:
-      UserError: imageio-ffmpeg is missing, or its ffmpeg has no vvenc.
+      UserError: imageio-ffmpeg is missing, or its ffmpeg does not work or has no
+        vvenc.
     """
     package = need("imageio-ffmpeg", "imageio_ffmpeg", kind)
-    ffmpeg = package.get_ffmpeg_exe()
-    command = [ffmpeg, "-hide_banner", "-encoders"]
-    encoders = subprocess.run(command, capture_output=True, text=True).stdout
-    if "libvvenc" not in encoders:
-        raise UserError(
-            f"{ffmpeg} has no libvvenc: pip install 'imageio-ffmpeg>=0.8.1'"
-        )
-    return VVCCodec(ffmpeg, f"ffmpeg {package.get_ffmpeg_version()}, {_PRESET}")
+    try:
+        ffmpeg = package.get_ffmpeg_exe()
+        command = [ffmpeg, "-hide_banner", "-encoders"]
+        encoders = subprocess.run(command, capture_output=True, text=True).stdout
+        if "libvvenc" not in encoders:
+            raise UserError(
+                f"{ffmpeg} has no libvvenc: pip install 'imageio-ffmpeg>=0.8.1'"
+            )
+        release = package.get_ffmpeg_version()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"vvc needs a working ffmpeg: {error}") from error
+    return VVCCodec(ffmpeg, f"ffmpeg {release}, {_PRESET}, {_UPSAMPLING}")

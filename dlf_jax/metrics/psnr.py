@@ -15,6 +15,8 @@ def psnr(
     Reference: DLF, architecture spec §16.
     """
     error = jnp.square(image.astype(jnp.int32) - recon)
-    # Rows are summed in integers, without rounding.
-    rows = jnp.sum(error, axis=(2, 3)).astype(jnp.float32)
-    return 10 * jnp.log10(255**2 * error[0, 0].size / jnp.mean(rows, axis=1))
+    # Lines along the shorter side are summed in integers, without rounding.
+    axis = 1 if image.shape[1] < image.shape[2] else 2
+    lines = jnp.sum(error, axis=(axis, 3), dtype=jnp.uint32).astype(jnp.float32)
+    count = image.shape[axis] * image.shape[3]
+    return 10 * jnp.log10(255.0**2 * count / jnp.mean(lines, axis=1))

@@ -59,6 +59,7 @@ _EFFICIENTNET = Distribution(
     ),
 )
 _LPIPS_MEMBER = {"alex": 0, "vgg": 1}
+_FID_CLASSES = 1008
 
 
 def load_lpips_params(net: str, directory: Path | None = None) -> dict[str, Any]:
@@ -150,6 +151,9 @@ def load_inception_params(path: Path) -> dict[str, Any]:
         k.removesuffix(".conv.weight") for k in arrays if k.endswith("conv.weight")
     ]
     try:
+        # Torchvision's network, which is another one, has the same names.
+        if len(arrays["fc.bias"]) != _FID_CLASSES:
+            raise ValueError(f"{len(arrays['fc.bias'])} classes, not {_FID_CLASSES}")
         return {
             name.replace(".", "_"): _fold_batch_norm(
                 arrays, f"{name}.conv", f"{name}.bn", 1e-3

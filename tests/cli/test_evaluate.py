@@ -67,9 +67,26 @@ def test_a_folder_with_everything(evaluate, photos, tmp_path):
         assert float(row["bpp"]) == pytest.approx(8 * int(row["bytes"]) / 150)
     results = json.loads((out / "results.json").read_text())
     assert results["anchor"] == "jpeg" and len(results["means"]) == 4
-    kept = sorted((out / "cache").iterdir())
+    kept = {path: path.stat().st_mtime_ns for path in (out / "cache").iterdir()}
+    assert len(kept) == 2 * len(rows)
     assert evaluate(*arguments)[:2] == (0, text)
-    assert sorted((out / "cache").iterdir()) == kept
+    assert {p: p.stat().st_mtime_ns for p in (out / "cache").iterdir()} == kept
+
+
+def test_everything_counts_once_and_has_a_name_of_its_own(dlf, photos, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (photos / "1.png").rename(other / "0.png")
+    out = tmp_path / "report"
+    status, text, err = dlf(
+        *("evaluate", photos, other, photos / "0.png", "--codecs", "jpeg@1"),
+        *("--metrics", "psnr,psnr", "--anchor", "jpeg", "--out", out),
+    )
+    assert (status, err) == (0, "")
+    assert text.split().count("psnr") == 1
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    names = [str(photos / "0.png"), str(other / "0.png")]
+    assert [row["image"] for row in rows] == names
 
 
 def test_distances_of_features_follow_the_means(evaluate, tmp_path, monkeypatch):
@@ -94,6 +111,7 @@ def test_distances_of_features_follow_the_means(evaluate, tmp_path, monkeypatch)
         (("--codecs", "jpeg@1,jpeg@5"), "a codec is named twice"),
         (("--codecs", "jpeg", "--anchor", "vvc"), "there is no anchor 'vvc'"),
         (("--codecs", "jpeg", "--published", "x"), "no curves are known of 'x'"),
+        (("--codecs", "jpeg", "--inception", "none"), "cannot read none"),
     ],
 )
 def test_mistakes_are_told_before_any_work(dlf, photos, tmp_path, arguments, message):

@@ -32,6 +32,30 @@ def test_files_grow_with_the_setting_and_become_images_again(name):
     assert quality[1] > 27
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (9, 17), (17, 9), (2, 64)])
+def test_vvc_takes_small_images(size):
+    codec, image = open_codec("vvc"), smooth(*size)
+    recon = codec.decompress(codec.compress(image, codec.settings[-1]))
+    assert recon.shape == image.shape
+    assert float(psnr(image[None], recon[None])[0]) > 17
+
+
+def test_chroma_of_vvc_is_interpolated():
+    """A slope of colour comes back without steps of two pixels."""
+    slope = np.linspace(0, 255, 64)
+    image = np.stack([slope, 128 + 0 * slope, 255 - slope], -1)[None].repeat(32, 0)
+    codec = open_codec("vvc")
+    recon = codec.decompress(codec.compress(image.astype(np.uint8), "41"))
+    steps = np.diff(recon[8:24, 8:-8, 0].mean(0))
+    assert abs(steps[::2].mean() - steps[1::2].mean()) < 1
+
+
+def test_an_image_that_a_format_cannot_hold_is_an_error_of_one_line():
+    image = np.zeros((1, 16_400, 3), np.uint8)
+    with pytest.raises(UserError, match="WEBP cannot hold the image"):
+        open_codec("webp").compress(image, "0")
+
+
 def test_colours_of_vvc_are_kept():
     codec = open_codec("vvc")
     patches = np.array([[[250, 20, 20], [20, 200, 30]], [[30, 30, 220], [128] * 3]])
@@ -89,6 +113,12 @@ def test_a_missing_package_is_named(kind, package, monkeypatch):
     monkeypatch.setattr(codecs.importlib, "import_module", missing)
     with pytest.raises(UserError, match=f"pip install {package}"):
         module.open_codec(kind)
+
+
+def test_an_ffmpeg_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/no/such/ffmpeg")
+    with pytest.raises(UserError, match="vvc needs a working ffmpeg"):
+        importlib.import_module("dlf_jax.evaluation.vvc_codec").open_codec("vvc")
 
 
 def test_an_ffmpeg_without_vvenc_is_named(monkeypatch):

@@ -112,6 +112,10 @@ def test_published_models_need_a_network_once(tmp_path, monkeypatch, halves):
     monkeypatch.setattr(tfci_codec.urllib.request, "urlopen", offline)
     with pytest.raises(UserError, match="not known.: tfci models need a network once"):
         tfci_codec.open_codec("hific")
+    monkeypatch.undo()
+    monkeypatch.setattr(tfci_codec, "cache_dir", lambda: tmp_path / "perceptual")
+    with pytest.raises(UserError, match="a b-1.metagraph cannot be fetched"):
+        tfci_codec.open_codec("a b")
     assert not (tmp_path / "tfci").exists()
 
 

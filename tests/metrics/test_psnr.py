@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from dlf_jax.metrics.psnr import psnr
@@ -20,6 +21,16 @@ def test_largest_difference_is_zero_decibel():
     )
     assert psnr(black, white)[0] == 0
     assert psnr(white, black)[0] == 0
+
+
+@pytest.mark.parametrize("shape", [(2, 30_000), (30_000, 2), (1, 1)])
+def test_long_images(shape):
+    image = np.zeros((1, *shape, 3), np.uint8)
+    recon = np.full_like(image, 255)
+    recon[:, : shape[0] // 2] = 0
+    recon[:, :, : shape[1] // 2] = 0
+    want = 10 * math.log10(255**2 / np.square(recon.astype(float)).mean())
+    assert psnr(image, recon)[0] == pytest.approx(want, abs=1e-5)
 
 
 def test_equals_scikit_image():

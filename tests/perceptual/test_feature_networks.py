@@ -49,6 +49,7 @@ def test_inception_equals_pytorch(golden, monkeypatch, tmp_path):
     for name, shape in _shapes(InceptionV3(), image).items():
         layer = name.replace("_branch", ".branch")
         arrays |= state(f"{layer}.conv", f"{layer}.bn", shape)
+    arrays["fc.bias"] = np.zeros(1008, np.float32)
     monkeypatch.setattr(weights, "read_torch_file", lambda *args: arrays)
     (tmp_path / "weights.pth").touch()
     params = weights.load_inception_params(tmp_path / "weights.pth")
@@ -65,4 +66,10 @@ def test_another_network_is_refused(monkeypatch, tmp_path):
     arrays = {"a.conv.weight": np.zeros((1, 1, 1, 1), np.float32)}
     monkeypatch.setattr(weights, "read_torch_file", lambda *args: arrays)
     with pytest.raises(UserError, match="does not hold"):
+        weights.load_inception_params(path)
+    arrays["fc.bias"] = np.zeros(1000, np.float32)  # of torchvision
+    with pytest.raises(UserError, match="1000 classes, not 1008"):
+        weights.load_inception_params(path)
+    arrays["fc.bias"] = np.zeros(1008, np.float32)
+    with pytest.raises(UserError, match=r"a\.bn\.running_mean"):
         weights.load_inception_params(path)
