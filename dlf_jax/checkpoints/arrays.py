@@ -91,9 +91,15 @@ class _Stored:
 
     def read(self, path: Path) -> np.ndarray:
         """A copy of the array."""
-        count = math.prod(self.shape)
-        stored = np.dtype(_TYPES[self.code])
-        array = np.fromfile(path, stored, count, offset=self.start)
+        count, stored = math.prod(self.shape), np.dtype(_TYPES[self.code])
+        return self._decoded(np.fromfile(path, stored, count, offset=self.start))
+
+    def view(self, content: mmap.mmap) -> np.ndarray:
+        """The array where it lies in a file that is mapped into memory."""
+        count, stored = math.prod(self.shape), np.dtype(_TYPES[self.code])
+        return self._decoded(np.frombuffer(content, stored, count, self.start))
+
+    def _decoded(self, array: np.ndarray) -> np.ndarray:
         if self.code == "BF16":
             array = (array.astype(np.uint32) << 16).view(np.float32)
         return array.reshape(self.shape)
@@ -117,7 +123,7 @@ def read_safetensors(path: Path) -> dict[str, LazyArray]:
 def map_safetensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     """The arrays of a file in float32, which holds integers up to 2^24 exactly.
 
-    The second result is the file's `digest`.
+    The second result is the file's `digest`, which is computed.
 
     Arrays that are stored in float32 are views of the file: the system reads them when
     they are used, and drops them when it needs the memory.
@@ -125,20 +131,20 @@ def map_safetensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
     Raises:
       OSError: the file cannot be read.
       SafetensorError: it is no intact safetensors file.
+      ValueError: it has other values than the digest that it holds says.
     """
     table, metadata = _table(path)
     with path.open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    arrays = {}
+    arrays = {name: stored.view(content) for name, stored in table.items()}
+    found = digest(in_memory(arrays))
+    if metadata.get(_DIGEST, found) != found:
+        raise ValueError(f"{path.name} was changed after it was written")
     for name, stored in table.items():
-        if stored.code == "F32" and stored.start % _ALIGNMENT == 0:
-            count = math.prod(stored.shape)
-            array = np.frombuffer(content, "<f4", count, stored.start)
-            arrays[name] = array.reshape(stored.shape)
-        else:
-            arrays[name] = _aligned(stored.shape)
-            arrays[name][...] = stored.read(path)
-    return arrays, metadata.get(_DIGEST) or digest(read_safetensors(path))
+        if stored.code != "F32" or stored.start % _ALIGNMENT:
+            view, arrays[name] = arrays[name], _aligned(stored.shape)
+            arrays[name][...] = view
+    return arrays, found
 
 
 def write_safetensors(path: Path, arrays: Mapping[str, LazyArray]) -> str:

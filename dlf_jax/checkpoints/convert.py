@@ -33,6 +33,7 @@ from dlf_jax.checkpoints.store import (
     as_stored,
     check_new,
     read_directory,
+    reading,
     replacing,
     write_directory,
 )
@@ -164,13 +165,22 @@ def to_official(directory: Path, file: Path, *, overwrite: bool = False) -> int:
         raise UserError(
             f"{directory} holds {' and '.join(parts)}: convert one at a time"
         )
-    ((kind, sizes),) = parts.items()
-    config = (
-        DLFConfig.from_dict(description["config"])
-        if sizes is None
-        else _stand_in(sizes)
+    with reading(directory):
+        ((kind, sizes),) = parts.items()
+        config = (
+            DLFConfig.from_dict(description["config"])
+            if sizes is None
+            else _stand_in(sizes)
+        )
+        KINDS[kind]
+    vqgan = config.vqgan
+    ours_alone = (
+        vqgan.patch > 1
+        or vqgan.norm_groups != NORM_GROUPS
+        or vqgan.linear_path
+        or vqgan.texture_channels
+        or config.stem_channels
     )
-    ours_alone = config.vqgan.patch > 1 or config.vqgan.norm_groups != NORM_GROUPS
     if ours_alone and kind != "titok":
         raise UserError(f"there is no official network with the VQGAN of {directory}")
     stored = {name for name, e in name_map(config, kind).items() if e.path in arrays}

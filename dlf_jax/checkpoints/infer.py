@@ -68,7 +68,7 @@ class _Shapes:
             of(match.shape[axis])
             for pattern, axis in places
             for match in self._find(pattern)
-            if len(match.shape) > axis and match.shape[axis] > 0
+            if len(match.shape) > axis and 0 not in match.shape
         )
         if not votes:
             name = self._prefix + places[0][0]

@@ -156,8 +156,9 @@ def name_map(config: DLFConfig, kind: str = "dlf") -> Mapping[str, Entry]:
       config: sizes of the codec; "titok" and "vqgan" need only their own.
       kind: of checkpoint, a key of `official_names.KINDS`.
     """
-    image = jnp.zeros((1, config.tile_size, config.tile_size, 3))
-    rate = jnp.zeros(1, jnp.int32)
+    side = config.tile_size
+    image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    rate = jax.ShapeDtypeStruct((1,), jnp.int32)
 
     def whole_codec(model, image, rate):
         model(image, rate)

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import pickle
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ _DAMAGE = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     zlib.error,
+    tokenize.TokenError,
     SafetensorError,
 )
 

@@ -139,6 +139,8 @@ def as_stored(
     def cast(path: str, value: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             stored = value.astype(dtype, copy=False)
+        if np.isnan(value).any():
+            raise ValueError(f"{path} has values that are not numbers")
         if not np.array_equal(np.isfinite(value), np.isfinite(stored)):
             raise ValueError(f"{path} does not fit {np.dtype(dtype).name}")
         return stored
@@ -239,8 +241,8 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
     Raises:
       UserError: if there is no such model, or its files are damaged.
     """
-    directory = _directory(name_or_dir)
-    with _damage(directory):
+    directory = model_directory(name_or_dir)
+    with reading(directory):
         description = _description(directory)
         if "parts" in description:
             raise UserError(
@@ -292,8 +294,8 @@ def read_directory(
     Raises:
       UserError: if there is no such model, or its files are damaged.
     """
-    directory = _directory(name_or_dir)
-    with _damage(directory):
+    directory = model_directory(name_or_dir)
+    with reading(directory):
         arrays = {}
         if (directory / MODEL_FILE).is_file():
             arrays = read_safetensors(directory / MODEL_FILE)
@@ -341,7 +343,12 @@ def _description(directory: Path) -> dict[str, Any]:
     return json.loads((directory / CONFIG_FILE).read_text("utf-8"))
 
 
-def _directory(name_or_dir: Path | str) -> Path:
+def model_directory(name_or_dir: Path | str) -> Path:
+    """The folder of a bundled model, or a folder as it is.
+
+    Raises:
+      UserError: if there is no model in it.
+    """
     if str(name_or_dir) in bundled_models():
         return BUNDLED / str(name_or_dir)
     directory = Path(name_or_dir)
@@ -355,7 +362,7 @@ def _directory(name_or_dir: Path | str) -> Path:
 
 
 @contextlib.contextmanager
-def _damage(directory: Path) -> Iterator[None]:
+def reading(directory: Path) -> Iterator[None]:
     """Turns what damaged files cause into a UserError."""
     try:
         yield
@@ -365,6 +372,8 @@ def _damage(directory: Path) -> Iterator[None]:
         TypeError,
         KeyError,
         AttributeError,
+        ArithmeticError,
+        RecursionError,
         SafetensorError,
     ) as error:
         reason = str(error).splitlines()[0]

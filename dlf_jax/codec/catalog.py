@@ -1,22 +1,35 @@
 """Which model a name, a folder or a file means."""
 
 import functools
+from pathlib import Path
 
-from dlf_jax.checkpoints.store import bundled_models, load_model
+from dlf_jax.checkpoints.store import (
+    CONFIG_FILE,
+    bundled_models,
+    load_model,
+    model_directory,
+)
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.info import file_info
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
 
-@functools.lru_cache(maxsize=4)
 def load(name_or_dir: str, limits: Limits = DEFAULT_LIMITS) -> Codec:
-    """The codec of a bundled model or a model directory, read once.
+    """The codec of a bundled model or a model directory, read once unless it changes.
 
     Raises:
       UserError: there is no such model, or its files are damaged.
     """
-    return Codec(load_model(name_or_dir), limits)
+    directory = model_directory(name_or_dir).resolve()
+    # Files of models are replaced and never written into, this one last.
+    written = (directory / CONFIG_FILE).stat()
+    return _read(directory, (written.st_ino, written.st_mtime_ns), limits)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(directory: Path, version: tuple[int, int], limits: Limits) -> Codec:
+    return Codec(load_model(directory), limits)
 
 
 def load_for(

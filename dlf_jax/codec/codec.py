@@ -168,7 +168,7 @@ class Codec:
         """The file of one image, and what a decoder will find in it."""
         number = coder_id(coder)
         encoder = CODERS[number].encoder(self._distributions)
-        if not 0 <= rate < self.num_rates:
+        if not (isinstance(rate, int | np.integer) and 0 <= rate < self.num_rates):
             raise UserError(
                 f"rate {rate} is not one of 0 to {self.num_rates - 1}, "
                 f"the rates of {self.model.name}"
@@ -228,8 +228,9 @@ class Codec:
 
 
 def _check_image(image: np.ndarray) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    dtype = getattr(image, "dtype", type(image).__name__)
+    shape = getattr(image, "shape", ())
+    if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
         raise UserError(
-            "images are uint8 arrays of shape (height, width, 3), not "
-            f"{image.dtype} {image.shape}"
+            f"images are uint8 arrays of shape (height, width, 3), not {dtype} {shape}"
         )

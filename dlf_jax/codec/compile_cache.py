@@ -21,7 +21,8 @@ def enable_compile_cache() -> None:
     if not folder:
         return
     try:
-        os.makedirs(folder, exist_ok=True)
+        if "://" not in folder:
+            os.makedirs(folder, exist_ok=True)
     except OSError:
         return
     jax.config.update("jax_compilation_cache_dir", folder)

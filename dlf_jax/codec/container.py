@@ -63,6 +63,9 @@ def unpack(data: bytes, *, damaged: bool = False) -> tuple[Header, bytes]:
     Raises:
       UserError: the file is no DLF file, or damaged, or needs a newer version.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise UserError(f"files are bytes, not {type(data).__name__}")
+    data = bytes(data)
     if not data:
         raise UserError("the file is empty")
     if data[: len(spec.MAGIC)] != spec.MAGIC[: len(data)]:

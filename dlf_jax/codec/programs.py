@@ -69,7 +69,17 @@ class Program:
         Raises:
           UserError: it needs too much memory.
         """
-        return self.prepare(*arrays).result()(self._params, *arrays)
+        future = self.prepare(*arrays)
+        error = future.exception()
+        if isinstance(error, UserError):
+            # The one that is kept would hold the frames of all that meet it.
+            raise UserError(str(error))
+        if error is not None:
+            with self._lock:  # it may not happen again
+                kept = self._compiled.items()
+                self._compiled = {k: f for k, f in kept if f is not future}
+            raise error
+        return future.result()(self._params, *arrays)
 
     def prepare(self, *arrays: Any) -> concurrent.futures.Future:
         """Starts to compile, unless that has been done.

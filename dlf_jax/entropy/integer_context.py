@@ -5,8 +5,8 @@ any two machines.  So files are not written with the floating-point network that
 trained, but with this one, on the host, with weights that are rounded once and stored.
 """
 
-import contextlib
 import functools
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -92,7 +92,7 @@ class IntegerContext:
         """What `prior` repeats; kept for the next image."""
         vector = self.prior_vector[rate]
         x = np.broadcast_to(vector, (*grid, len(vector)))
-        with _one_thread():
+        with _one_thread:
             for name in _PRIOR:
                 x = self.block(name, x)
             return x, fp.dense(self.layers["reduction"], x)
@@ -126,7 +126,7 @@ class ImageContext:
         else:
             seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
             x = np.concatenate([seen, self._common], axis=-1)
-            with _one_thread():
+            with _one_thread:
                 for name in (f"adaptor_{part}", *self._model.spatial):
                     x = self._model.block(name, x)
             scales, means = np.split(x, 2, axis=-1)
@@ -141,13 +141,30 @@ def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
     return np.maximum(np.minimum(cells, reach), cells - left_out)
 
 
-def _one_thread() -> contextlib.AbstractContextManager:
-    """Keeps matrix products to one thread.
+class _OneThread:
+    """Keeps matrix products to one thread, while any thread is in its block.
 
     They are small, and several threads wait for each other at the end of each: beside
     other work (a compilation, another image) that takes ten times as long.
     """
-    return _blas().limit(limits=1, user_api="blas")
+
+    def __init__(self):
+        self._lock, self._inside, self._limit = threading.Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = _blas().limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *exc_info: Any) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+_one_thread = _OneThread()
 
 
 @functools.cache

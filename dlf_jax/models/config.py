@@ -134,7 +134,8 @@ class DLFConfig:
             (self.encoder, self.encoder_interactions),
             (self.decoder, self.decoder_interactions),
         ):
-            if list(layers) != sorted(set(layers) & set(range(trunk.num_layers))):
+            inside = [layer for layer in layers if 0 <= layer < trunk.num_layers]
+            if list(layers) != sorted(set(inside)):
                 raise ValueError("interactions must be ascending trunk layers")
 
     @property

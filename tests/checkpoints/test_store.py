@@ -177,6 +177,9 @@ def test_weights_too_large_for_half_precision_are_refused(tmp_path):
     params["fusion"]["kernel"][0, 0] = 1e6
     with pytest.raises(ValueError, match="fusion/kernel does not fit float16"):
         save(tmp_path, params)
+    params["fusion"]["kernel"][0, 0] = np.nan
+    with pytest.raises(ValueError, match="fusion/kernel has values that are not numb"):
+        save(tmp_path, params)
 
 
 def test_missing_model_names_what_there_is(tmp_path):
@@ -196,6 +199,7 @@ def test_missing_model_names_what_there_is(tmp_path):
         ),
         ("config.json", lambda text: b"[]"),
         ("model.safetensors", lambda data: data[:-1]),
+        ("model.safetensors", lambda data: data[:-1] + bytes([data[-1] ^ 1])),
         ("model.safetensors", lambda data: b"\xff" * 8 + data[8:]),
     ],
 )

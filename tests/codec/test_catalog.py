@@ -7,10 +7,9 @@ import pytest
 
 import dlf_jax
 from dlf_jax.checkpoints import store
-from dlf_jax.codec import catalog
 from dlf_jax.codec.container import Header, pack
 from dlf_jax.errors import UserError
-from tests.codec.tiny import random_image
+from tests.codec.tiny import make_model, random_image
 
 
 @pytest.fixture
@@ -18,14 +17,25 @@ def bundled(tiny_model, tmp_path, monkeypatch):
     """The tiny model is bundled, as "tiny"."""
     shutil.copytree(tiny_model, tmp_path / "tiny")
     monkeypatch.setattr(store, "BUNDLED", tmp_path)
-    catalog.load.cache_clear()
-    yield
-    catalog.load.cache_clear()
 
 
 def test_a_model_is_loaded_once(tiny_model):
     assert dlf_jax.load(tiny_model) is dlf_jax.load(str(tiny_model))
     assert dlf_jax.load(tiny_model).num_rates == 2
+
+
+def test_a_model_that_is_replaced_is_read_again(tmp_path, monkeypatch):
+    for seed in (0, 1):
+        make_model(tmp_path / str(seed), seed=seed)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree("0", "model")
+    first = dlf_jax.load("model")
+    (tmp_path / "1" / "config.json").replace("model/config.json")
+    (tmp_path / "1" / "model.safetensors").replace("model/model.safetensors")
+    assert dlf_jax.load("model").model_id != first.model_id
+    monkeypatch.chdir(tmp_path / "0")
+    with pytest.raises(UserError, match="no model 'model'"):
+        dlf_jax.load("model")
 
 
 def test_bundled_models_have_names_and_files_find_them(bundled, tiny_model):

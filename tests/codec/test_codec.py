@@ -226,7 +226,8 @@ def test_files_of_other_models_and_rates_are_refused(tiny_codec, tmp_path):
 
 
 def test_arrays_that_are_no_images_are_refused(tiny_codec):
-    for array in (SMALL[..., 0], np.zeros((2, 2, 3)), np.zeros((2, 2, 4), np.uint8)):
+    wrong = SMALL[..., 0], np.zeros((2, 2, 3)), np.zeros((2, 2, 4), np.uint8)
+    for array in wrong:
         with pytest.raises(UserError, match="uint8 arrays"):
             tiny_codec.compress(array)
     with pytest.raises(UserError, match="0 x 0 pixels"):
@@ -234,3 +235,32 @@ def test_arrays_that_are_no_images_are_refused(tiny_codec):
     for rate in (-1, 2):
         with pytest.raises(UserError, match="not one of 0 to 1"):
             tiny_codec.compress(SMALL, rate)
+
+
+_MISUSE = """
+import sys
+import dlf_jax, numpy as np
+from PIL import Image
+image = np.zeros((2, 3, 3), np.uint8)
+def refused(function, *arguments):
+    try:
+        function(*arguments, sys.argv[1])
+    except dlf_jax.errors.UserError:
+        return
+    raise AssertionError((function, arguments))
+for wrong in (Image.fromarray(image), None, [1], (image,)):
+    refused(dlf_jax.compress, wrong, None)
+for rate in (1.0, "1", np.array([1])):
+    refused(dlf_jax.compress, image, rate)
+for wrong in (image, "file", None):
+    refused(dlf_jax.decompress, wrong)
+data = dlf_jax.compress(image, np.int64(1), sys.argv[1])
+recon = dlf_jax.decompress(memoryview(data), sys.argv[1])
+assert np.array_equal(recon, dlf_jax.decompress(data, sys.argv[1]))
+"""
+
+
+def test_wrong_types_are_refused(tiny_model):
+    """In a process of its own, where types are not checked as they are in tests."""
+    command = [sys.executable, "-c", _MISUSE, str(tiny_model)]
+    subprocess.run(command, check=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dlf_jax.codec.programs import Program
+from dlf_jax.errors import UserError
 
 PARAMS = {"factor": np.float32(3.0)}
 
@@ -75,6 +76,32 @@ def test_errors_reach_the_caller(no_cache):
 
     with pytest.raises(ValueError, match="no such model"):
         program(build)(np.ones(2, np.float32))
+
+
+def test_what_failed_once_is_tried_again(no_cache):
+    build, failures = Build(), [MemoryError("for now")]
+
+    def sometimes():
+        if failures:
+            raise failures.pop()
+        return build()
+
+    run = program(sometimes)
+    with pytest.raises(MemoryError, match="for now"):
+        run(np.ones(2, np.float32))
+    np.testing.assert_array_equal(run(np.ones(2, np.float32)), [3.0, 3.0])
+
+
+def test_refusals_hold_on_to_nothing(no_cache):
+    device = jax.local_devices()[0]
+    run = Program(Build(), PARAMS, {"name": "test"}, device, max_memory=1)
+    errors = []
+    for _ in range(2):
+        with pytest.raises(UserError, match="GiB of memory") as error:
+            run(np.ones(2, np.float32))
+        errors.append(error)
+    assert errors[0].value is not errors[1].value
+    assert len(errors[0].traceback) == len(errors[1].traceback)
 
 
 def test_context_managers_of_the_caller_change_nothing(no_cache):

@@ -1,5 +1,6 @@
 """The context model in integers: close to the trained one, and the same everywhere."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -9,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import threadpoolctl
 
 from dlf_jax.checkpoints.paths import flatten
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
 from dlf_jax.coding.range_coder import Decoder, Encoder
-from dlf_jax.entropy import fixed_point
+from dlf_jax.entropy import fixed_point, integer_context
 from dlf_jax.entropy.fixed_point import ONE, quantize
 from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy.integer_context import IntegerContext
@@ -106,6 +108,20 @@ def test_the_prior_is_that_of_the_whole_grid(grid):
     expected = x, fixed_point.dense(ours.layers["reduction"], x)
     for found, wanted in zip(ours.prior(1, grid), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_one_thread_is_for_all_that_are_inside():
+    def threads():
+        found = threadpoolctl.threadpool_info()
+        return {pool["num_threads"] for pool in found if pool["user_api"] == "blas"}
+
+    before = threads()
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        first.enter_context(integer_context._one_thread)
+        second.enter_context(integer_context._one_thread)
+        first.close()
+        assert threads() == {1}
+    assert threads() == before
 
 
 def test_memory_is_cut_in_pieces_that_do_not_show(monkeypatch):

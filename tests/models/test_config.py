@@ -44,6 +44,11 @@ def test_sizes_that_contradict_each_other_raise(change):
         dataclasses.replace(VARIANTS["dlf-l"], **change)
 
 
+def test_the_number_of_layers_costs_nothing():
+    trunk = dataclasses.replace(VARIANTS["dlf-l"].encoder, num_layers=10**12)
+    dataclasses.replace(VARIANTS["dlf-l"], encoder=trunk)
+
+
 def test_heads_divide_the_width_of_a_trunk():
     with pytest.raises(ValueError, match="100"):
         TrunkConfig(width=100, num_layers=1, num_heads=16)
