@@ -9,8 +9,8 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:TERM@300
 # Trains on GPUs of a SLURM cluster, one process for each GPU. Five minutes before its time
-# is up the run saves, and the job queues again; it goes on from there, as it does after
-# preemption. Once, in the checkout, on a file system that all nodes see:
+# is up, and when its processes are told to stop, the run saves, and the job queues again; it
+# goes on from there. Once, in the checkout, on a file system that all nodes see:
 #
 #   bash -c 'source launch/environment.sh; make_environment .venv train'
 #   .venv/bin/pip install "jax[cuda12]"
@@ -34,14 +34,17 @@ fi
 
 source launch/environment.sh
 
+# Since SLURM 22.05 srun does not take it over from the job.
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-16}
 # jax finds coordinator and neighbours in SLURM's variables.
 train=(srun --kill-on-bad-exit=1 .venv/bin/dlf train "$@")
 job=${SLURM_JOB_ID:-JOB}
 stop=(scancel --signal=TERM "$job") # signals the processes of srun, not this script
 requeue=(scontrol requeue "$job")
+unfinished=75 # status of a run of several processes that was told to stop
 if [ -n "$dry_run" ]; then
   print_command "${train[@]}"
-  echo "# when the time is up:"
+  echo "# when the time is up, and the last one where the status is $unfinished, too:"
   print_command "${stop[@]}"
   print_command "${requeue[@]}"
   exit 0
@@ -54,6 +57,8 @@ status=0
 wait $! || status=$?
 if [ -n "$time_is_up" ]; then
   wait $! || true # the signal had ended the first wait, not the run
+fi
+if [ -n "$time_is_up" ] || [ "$status" -eq "$unfinished" ]; then
   "${requeue[@]}"
 fi
 exit "$status"

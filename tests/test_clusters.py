@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dlf_jax.training.distributed import UNFINISHED
+
 _TRAIN = ["--config=configs/dlf.py:preset=l,stage=align", "--workdir=gs://b/align"]
 
 
@@ -149,7 +151,7 @@ def test_slurm_prints_what_it_would_do(repository):
         "srun --kill-on-bad-exit=1 .venv/bin/dlf train "
         "--config=configs/dlf.py:preset=l,stage=align --workdir=gs://b/align "
         "'--config.data=my photos'",
-        "# when the time is up:",
+        "# when the time is up, and the last one where the status is 75, too:",
         "scancel --signal=TERM JOB",
         "scontrol requeue JOB",
     ]
@@ -162,14 +164,18 @@ _SRUN = (
 _SCANCEL = 'echo scancel "$@" >>calls; kill -TERM $(cat pid)'
 
 
-def _slurm(repository, tmp_path, srun):
+def _slurm(repository, tmp_path, srun, **environment):
     _write_tool(tmp_path / "bin", "srun", srun)
     _write_tool(tmp_path / "bin", "scancel", _SCANCEL)
     _write_tool(tmp_path / "bin", "scontrol", 'echo scontrol "$@" >>calls')
     (tmp_path / "launch").symlink_to(repository / "launch")
     return subprocess.Popen(
         ["bash", "launch/gpu_slurm.sh", *_TRAIN],
-        env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_JOB_ID": "7"},
+        env={
+            "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+            "SLURM_JOB_ID": "7",
+            **environment,
+        },
         cwd=tmp_path,
     )
 
@@ -191,6 +197,21 @@ def test_slurm_ends_with_the_run(repository, tmp_path, status):
     with _slurm(repository, tmp_path, f"exit {status}") as script:
         assert script.wait(20) == status
     assert not (tmp_path / "calls").exists()
+
+
+def test_slurm_queues_again_when_the_processes_were_told_to_stop(repository, tmp_path):
+    with _slurm(repository, tmp_path, f"exit {UNFINISHED}") as script:
+        assert script.wait(20) == UNFINISHED
+    assert (tmp_path / "calls").read_text() == "scontrol requeue 7\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [({}, "16"), ({"SLURM_CPUS_PER_TASK": "9"}, "9")]
+)
+def test_slurm_hands_its_cpus_on(repository, tmp_path, given, found):
+    with _slurm(repository, tmp_path, "echo $SRUN_CPUS_PER_TASK >cpus", **given) as run:
+        assert run.wait(20) == 0
+    assert (tmp_path / "cpus").read_text().strip() == found
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +244,9 @@ def test_kubernetes_pods_know_each_other(kubernetes):
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_pod_that_is_stopped_is_not_done(kubernetes, tmp_path, stopped):
+    """Nor is one whose neighbour was stopped."""
     command = kubernetes[1]["spec"]["template"]["spec"]["containers"][0]["command"]
-    text = f'echo "$@" >arguments\n{_SRUN}' if stopped else "exit 3"
+    text = f'echo "$@" >arguments\n{_SRUN}' if stopped else f"exit {UNFINISHED}"
     _write_tool(tmp_path / "bin", "dlf", text)
     pod = subprocess.Popen(
         command,
@@ -235,7 +257,7 @@ def test_a_pod_that_is_stopped_is_not_done(kubernetes, tmp_path, stopped):
         if stopped:
             _wait_for(tmp_path / "pid")
             pod.send_signal(signal.SIGTERM)
-        assert pod.wait(20) == (143 if stopped else 3)
+        assert pod.wait(20) == (143 if stopped else UNFINISHED)
     if stopped:
         assert (tmp_path / "calls").read_text() == "saved\n"
         assert (tmp_path / "arguments").read_text().split() == ["train", *command[4:]]

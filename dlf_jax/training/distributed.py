@@ -10,6 +10,9 @@ from jax.experimental import multihost_utils
 
 from dlf_jax.errors import UserError
 
+# EX_TEMPFAIL: to be started again.
+UNFINISHED = 75
+
 _EXPLICIT = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 
@@ -50,6 +53,15 @@ def agreed(value: bool) -> bool:
     if jax.process_count() == 1:
         return value
     return bool(multihost_utils.broadcast_one_to_all(value))
+
+
+def exit_status(step: int, num_steps: int) -> int:
+    """Status of a run that ends at `step` of `num_steps`.
+
+    One of several processes that stopped early ends with `UNFINISHED`, whether it had
+    the signal itself or not: a cluster then starts all of them again.
+    """
+    return UNFINISHED if jax.process_count() > 1 and step < num_steps else 0
 
 
 class Stop:

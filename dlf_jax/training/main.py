@@ -4,6 +4,9 @@
 
 Run again, the same command resumes; --workdir alone does, with the settings that the
 run was started with.
+
+SIGTERM saves and ends with status 0; with several processes, all of them end with 75,
+so that a cluster starts them again.
 """
 
 import re
@@ -17,7 +20,7 @@ from ml_collections import config_flags
 
 from dlf_jax.errors import UserError
 from dlf_jax.training.checkpointing import absolute, read_config
-from dlf_jax.training.distributed import join_job
+from dlf_jax.training.distributed import exit_status, join_job
 from dlf_jax.training.loop import train
 from dlf_jax.training.settings import restored
 
@@ -67,12 +70,14 @@ def main(_: list[str]) -> None:
         join_job(cluster=_CLUSTER.value)
         print(f"devices: {jax.devices()}", flush=True)
         workdir = absolute(_WORKDIR.value)
-        train(_CONFIG.value or restored(read_config(workdir)), workdir)
+        config = _CONFIG.value or restored(read_config(workdir))
+        state = train(config, workdir)
     except UserError as error:
         _fail(str(error))
     except FloatingPointError as error:
         print(f"dlf: {error}; the last checkpoint is from before", file=sys.stderr)
         sys.exit(1)
+    sys.exit(exit_status(int(state.step), config.steps))
 
 
 def _fail(message: str) -> NoReturn:

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from dlf_jax.errors import UserError
-from dlf_jax.training.distributed import join_job
+from dlf_jax.training.distributed import UNFINISHED, exit_status, join_job
 
 _EXPLICIT = {
     "JAX_COORDINATOR_ADDRESS": "host:1234",
@@ -43,3 +43,13 @@ def test_half_a_job_is_an_error(changes, message):
     environ = {k: v for k, v in (_EXPLICIT | changes).items() if v is not None}
     with pytest.raises(UserError, match=message):
         join_job(environ)
+
+
+@pytest.mark.parametrize(
+    ("processes", "step", "status"), [(1, 5, 0), (1, 9, 0), (2, 5, UNFINISHED), (2, 9, 0)]
+)
+def test_several_processes_that_stop_early_are_not_done(
+    processes, step, status, monkeypatch
+):
+    monkeypatch.setattr(jax, "process_count", lambda: processes)
+    assert exit_status(step, num_steps=9) == status

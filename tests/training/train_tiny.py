@@ -8,7 +8,7 @@ import sys
 
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.checkpointing import absolute
-from dlf_jax.training.distributed import join_job
+from dlf_jax.training.distributed import exit_status, join_job
 from dlf_jax.training.loop import train
 from tests.training import tiny
 
@@ -27,7 +27,8 @@ def main(photos: str, workdir: str, *changes: str) -> None:
     for change in changes:
         key, value = change.split("=")
         config[key] = json.loads(value)
-    train(config, absolute(workdir))
+    state = train(config, absolute(workdir))
+    sys.exit(exit_status(int(state.step), config.steps))
 
 
 if __name__ == "__main__":
