@@ -36,6 +36,8 @@ class Checkpoints:
         """Opens, or creates, the checkpoints of `workdir`, absolute or a URL."""
         self._manager = _open(
             workdir,
+            # What a run that was killed had begun to write.
+            cleanup_tmp_directories=True,
             preservation_policy=AnyPreservationPolicy(
                 [
                     LatestN(1),
@@ -131,21 +133,29 @@ def _open(workdir: epath.Path, **options: Any) -> ocp.CheckpointManager:
 
 
 def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
-    """Keeps the settings of a run beside its checkpoints."""
+    """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
     workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / _CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    temporary = workdir / f"{_CONFIG}.tmp"
+    temporary.write_text(json.dumps(config, indent=2) + "\n")
+    temporary.replace(workdir / _CONFIG)
 
 
 def read_config(workdir: epath.Path) -> dict[str, Any]:
     """Settings of the run in `workdir`.
 
     Raises:
-      UserError: there is none.
+      UserError: there is none, or the file is damaged.
     """
     path = workdir / _CONFIG
     if not path.is_file():
         raise UserError(f"{workdir} is not the --workdir of a training run")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(
+            f"{path} is damaged; every checkpoint has a copy, "
+            f"{_FOLDER}/STEP/config/metadata: put it there"
+        ) from error
 
 
 def load_state(

@@ -80,8 +80,6 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
         check_unchanged(checkpointing.read_config(workdir), config.to_dict())
         state, resumed_data = checkpoints.restore(plan.shapes, plan.placements)
         _say(f"resuming at step {int(state.step)}")
-    if jax.process_index() == 0:
-        checkpointing.write_config(workdir, config.to_dict())
 
     # ---- Data ------------------------------------------------------------------------
     source = open_source(config.data)
@@ -106,6 +104,9 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     )
     if resumed_data is not None:
         batches.set_state(resumed_data)
+    # The photos are there: what is kept are settings that a run goes on with.
+    if jax.process_index() == 0:
+        checkpointing.write_config(workdir, config.to_dict())
 
     # ---- Loop ------------------------------------------------------------------------
     everywhere, sharded = replicated(mesh), batch_sharding(mesh)

@@ -46,7 +46,8 @@ def test_half_a_job_is_an_error(changes, message):
 
 
 @pytest.mark.parametrize(
-    ("processes", "step", "status"), [(1, 5, 0), (1, 9, 0), (2, 5, UNFINISHED), (2, 9, 0)]
+    ("processes", "step", "status"),
+    [(1, 5, 0), (1, 9, 0), (2, 5, UNFINISHED), (2, 9, 0)],
 )
 def test_several_processes_that_stop_early_are_not_done(
     processes, step, status, monkeypatch

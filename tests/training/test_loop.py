@@ -182,6 +182,16 @@ def test_starting_from_nothing_is_an_error(make_config, tmp_path):
         loop.train(make_config("vqgan", data="/nowhere"), tmp_path / "run2")
 
 
+def test_a_resumed_run_keeps_its_photos_until_others_are_found(make_config, tmp_path):
+    config = make_config("vqgan", steps=1, validation={"photos": 0})
+    loop.train(config, tmp_path / "run")
+    kept = checkpointing.read_config(tmp_path / "run")
+    with pytest.raises(UserError, match="not a folder"):
+        mistyped = make_config("vqgan", steps=1, validation={"photos": 0}, data="/none")
+        loop.train(mistyped, tmp_path / "run")
+    assert checkpointing.read_config(tmp_path / "run") == kept
+
+
 def test_config_refuses_unknown_keys_and_options(make_config):
     config = make_config("pixel")
     with pytest.raises(AttributeError):
