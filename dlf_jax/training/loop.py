@@ -24,6 +24,7 @@ from dlf_jax.data.crops import CropConfig, center_crop
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.pipeline import train_batches
 from dlf_jax.data.sources import open_source
+from dlf_jax.errors import UserError
 from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
 from dlf_jax.training import checkpointing
 from dlf_jax.training.codebooks import IN_USE
@@ -71,7 +72,13 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     plan = make_plan(config, mesh)
 
     # ---- Where to start: resume this run, else earlier stages, else scratch ----------
-    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{workdir} cannot be made: {error.strerror or error}; name another "
+            "--workdir"
+        ) from error
     checkpoints = checkpointing.Checkpoints(workdir)
     resumed_data = None
     if checkpoints.latest() is None:

@@ -17,6 +17,9 @@ from dlf_jax.training.stages import (
     trained_paths,
 )
 
+Schedule = Literal["cosine", "constant"]
+Name = Literal["adam", "muon"]
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
@@ -41,8 +44,8 @@ class OptimizerConfig:
     clip_norm: float
     b1: float
     b2: float
-    schedule: Literal["cosine", "constant"] = "cosine"
-    name: Literal["adam", "muon"] = "adam"
+    schedule: Schedule = "cosine"
+    name: Name = "adam"
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:

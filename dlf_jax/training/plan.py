@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,13 +15,31 @@ from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.losses import LossConfig
-from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
+from dlf_jax.training.optimizer import (
+    Name,
+    OptimizerConfig,
+    Schedule,
+    make_optimizer,
+)
+from dlf_jax.training.precision import DTYPES
 from dlf_jax.training.rate_control import RateControl
 from dlf_jax.training.sharding import batch_sharding, replicated, shardings
 from dlf_jax.training.stages import STAGES, trained_codebooks, trained_paths
 from dlf_jax.training.state import TrainState, create_state
 from dlf_jax.training.steps import StepConfig, make_eval_step, make_train_step
 from dlf_jax.training.tasks import TASKS, Task
+
+_CHOICES = {
+    "stage": STAGES,
+    "model": VARIANTS,
+    "dtype": DTYPES,
+    "optimizer.name": get_args(Name),
+    "optimizer.schedule": get_args(Schedule),
+}
+_POSITIVE = (
+    *("crop.size", "batch_size", "accumulate", "num_threads"),
+    *("validation.size", "validation.every", "log_every"),
+)
 
 
 class Plan(NamedTuple):
@@ -56,8 +75,9 @@ def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
       mesh: see `dlf_jax.training.sharding`.
 
     Raises:
-      UserError: the settings contradict each other or the mesh.
+      UserError: a setting makes no sense, or contradicts another one or the mesh.
     """
+    _check_settings(config)
     stage, model, loss = STAGES[config.stage], VARIANTS[config.model], config.loss
     rate = RateControl(config.lmbda, config.bpp_window)
     rate.check(model.num_rates)
@@ -128,6 +148,42 @@ def step_options(config: ml_collections.ConfigDict, mesh: Mesh) -> Options:
     """What XLA is told about the programs of a stage that run in every step or so."""
     platform = mesh.devices.flat[0].platform
     return compiler_options(platform, quick=config.quick_compile)
+
+
+def _check_settings(config: ml_collections.ConfigDict) -> None:
+    """Refuses what can be seen to be wrong without the mesh."""
+    for name, choices in _CHOICES.items():
+        value = attrgetter(name)(config)
+        if value not in choices:
+            raise UserError(f"{name} {value!r} is not one of {', '.join(choices)}")
+    for name in _POSITIVE:
+        value = attrgetter(name)(config)
+        if value < 1:
+            raise UserError(f"{name} must be 1 or more; {value} is not")
+    if not all(map(_numbers, config.lmbda)):
+        raise UserError(
+            "lmbda must have a tuple of numbers for every rate point, such as "
+            f"((4.0, 5.0), (1.0,)), unlike {config.lmbda}"
+        )
+    if not all(_numbers(pair) and len(pair) == 2 for pair in config.bpp_window):
+        raise UserError(
+            "bpp_window must have two numbers for every rate point, such as "
+            f"((0.01, 0.02), (0.02, 0.03)), unlike {config.bpp_window}"
+        )
+    model = VARIANTS[config.model]
+    # The VQGAN alone needs no whole tile.
+    alone = STAGES[config.stage].objective == "autoencode"
+    unit = model.vqgan.stride if alone else model.tile_size
+    for name in ("crop.size", *["validation.size"] * (config.validation.photos > 0)):
+        value = attrgetter(name)(config)
+        if value % unit:
+            raise UserError(f"{name} must be a multiple of {unit}; {value} is not")
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(
+        isinstance(x, int | float) for x in value
+    )
 
 
 def _check_batch(config: ml_collections.ConfigDict, mesh: Mesh) -> None:

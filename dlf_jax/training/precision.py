@@ -13,6 +13,8 @@ import jax.numpy as jnp
 
 from dlf_jax.training.stages import Rules, match_rules, path_names
 
+DTYPES = ("float32", "bfloat16")
+
 _FULL, _REDUCED = "float32", "reduced"
 
 _COMPUTE_TYPES: Rules = (
@@ -36,7 +38,7 @@ def compute_params(params: Any, dtype: str) -> Any:
 
     Args:
       params: nested dictionaries of float32 parameters.
-      dtype: type of linear maps and convolutions, "float32" or "bfloat16".
+      dtype: type of linear maps and convolutions, one of `DTYPES`.
 
     Returns:
       The same tree; `params` itself for "float32".  Gradients through the conversion
