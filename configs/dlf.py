@@ -305,7 +305,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     # Data.
     config.data = ""  # folders or datasets, comma-separated: dlf_jax/data/sources.py
     config.cache_photos = True  # keep decoded photos in memory, 3 bytes a pixel
-    config.max_undecodable = 0.05  # share of photos that may be, before the run stops
+    config.max_undecodable = 0.05  # share of photos that may be, one at least
     config.num_threads = 1  # threads a process that decode and crop
     config.crop = ml_collections.ConfigDict()
     config.crop.size = 256  # side of a crop; a multiple of the tile, but in vqgan

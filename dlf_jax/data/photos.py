@@ -52,7 +52,8 @@ class Photos:
         source: encoded photos.
         indices: which of them.
         max_undecodable: share of undecodable photos, among those seen so far, at which
-          to stop; the first 1000 photos, or all of fewer, count as seen.
+          to stop; the first 1000 photos, or all of fewer, count as seen.  One is put
+          up with whatever the share.
         cache: decode everything now and keep it in memory, three bytes a pixel.
         num_threads: decoding threads for the cache.
 
@@ -109,7 +110,7 @@ class Photos:
             seen = min(max(self._seen + 1, _FIRST), len(self))
         if count <= _NAMED:
             print(f"dlf: skipping a photo: {error}", file=sys.stderr, flush=True)
-        if count > self._max_undecodable * seen:
+        if count > max(self._max_undecodable * seen, 1):
             raise UserError(
                 f"{count} of {seen} photos cannot be decoded ({error}); remove them, "
                 "or raise --config.max_undecodable"

@@ -14,7 +14,8 @@ be prepared, once: `tfds.builder(NAME, file_format="array_record")` and its
 import bisect
 import glob
 import itertools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -65,13 +66,12 @@ def _open(spec: str) -> ImageSource:
 
 
 class FolderSource:
-    """The image files below a folder, sorted by path."""
+    """The image files below a folder, sorted by path; links to folders are followed."""
 
     def __init__(self, folder: str):
         if not Path(folder).is_dir():
             raise UserError(f"{folder} is not a folder of photos")
-        files = Path(folder).rglob("*")
-        self._paths = sorted(p for p in files if p.suffix.lower() in _SUFFIXES)
+        self._paths = sorted(p for p in _files(folder) if p.suffix.lower() in _SUFFIXES)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -81,6 +81,19 @@ class FolderSource:
 
     def name(self, index: int) -> str:
         return str(self._paths[index])
+
+
+def _files(folder: str) -> Iterator[Path]:
+    """All files below a folder; what several links lead to comes once."""
+    entered = {os.path.realpath(folder)}
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        yield from (Path(parent, name) for name in files)
+        for name in sorted(folders):
+            place = os.path.realpath(os.path.join(parent, name))
+            if place in entered:
+                folders.remove(name)
+            entered.add(place)
+        folders.sort()
 
 
 class ArrayRecordSource:
@@ -116,8 +129,9 @@ class TfdsSource:
     """
 
     def __init__(self, name_and_split: str):
-        self._name = name_and_split
         name, _, split = name_and_split.partition(":")
+        split = split or "train"
+        self._name = f"tfds:{name}:{split}"
         tfds, builder = _prepared_builder(name)
         images = [
             key
@@ -127,11 +141,11 @@ class TfdsSource:
         self._feature = _choose(name, images)
         decoders = {key: tfds.decode.SkipDecoding() for key in images}
         try:
-            self._examples = builder.as_data_source(split or "train", decoders=decoders)
+            self._examples = builder.as_data_source(split, decoders=decoders)
         except (KeyError, ValueError) as error:
             splits = ", ".join(builder.info.splits)
             raise UserError(
-                f"tfds:{name} has no split {split or 'train'!r}; it has {splits}"
+                f"tfds:{name} has no split {split!r}; it has {splits}"
             ) from error
         except NotImplementedError as error:
             raise UserError(_how_to_prepare(name)) from error
@@ -143,7 +157,7 @@ class TfdsSource:
         return self._examples[index][self._feature]
 
     def name(self, index: int) -> str:
-        return f"tfds:{self._name}#{index}"
+        return f"{self._name}#{index}"
 
 
 def _prepared_builder(name: str) -> tuple[Any, Any]:
@@ -156,8 +170,8 @@ def _prepared_builder(name: str) -> tuple[Any, Any]:
         ) from error
     try:
         builder = tfds.builder(name)
-    except tfds.core.registered.DatasetNotFoundError as error:
-        raise UserError(f"TensorFlow Datasets has no {name}") from error
+    except ValueError as error:  # unknown, or with an unknown configuration
+        raise UserError(f"TensorFlow Datasets has no {name!r}") from error
     except ImportError as error:  # its code needs TensorFlow, its data would not
         raise UserError(_how_to_prepare(name)) from error
     if not builder.info.splits:

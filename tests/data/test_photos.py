@@ -53,6 +53,14 @@ def test_too_many_end_the_run(cache):
         )
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_one_of_few_is_put_up_with(cache):
+    photos = Photos(_Fakes(4, {2}), range(4), max_undecodable=0.05, cache=cache)
+    assert _values(photos) == [0, 1, 3, 3]
+    with pytest.raises(UserError, match="2 of 4 photos cannot be decoded"):
+        _values(Photos(_Fakes(4, {1, 2}), range(4), max_undecodable=0.05, cache=cache))
+
+
 def test_the_share_is_that_of_photos_seen():
     """In a large source, 1 % of the first thousand, then 1 % of what was seen."""
     early = Photos(_Fakes(9000, set(range(11))), range(9000), max_undecodable=0.01)

@@ -72,6 +72,26 @@ def test_folders_are_listed_by_path(folders):
     assert source[5] == (b / "3.png").read_bytes()
 
 
+def test_links_to_folders_are_followed_and_nothing_comes_twice(tmp_path):
+    below, elsewhere = tmp_path / "root" / "b" / "c", tmp_path / "elsewhere"
+    below.mkdir(parents=True)
+    elsewhere.mkdir()
+    for path in (
+        below / "1.png",
+        tmp_path / "root" / "b" / "2.png",
+        elsewhere / "3.png",
+    ):
+        path.write_bytes(_png(0))
+    (tmp_path / "root" / "a").symlink_to(elsewhere)
+    (tmp_path / "root" / "b" / "again").symlink_to(elsewhere)
+    (elsewhere / "up").symlink_to(tmp_path / "root")
+    source = open_source(str(tmp_path / "root"))
+    names = [
+        str(Path(source.name(i)).relative_to(tmp_path)) for i in range(len(source))
+    ]
+    assert names == ["root/a/3.png", "root/b/2.png", "root/b/c/1.png"]
+
+
 def test_array_records_are_image_files(tmp_path):
     for shard in range(2):
         writer = ArrayRecordWriter(str(tmp_path / f"{shard}.rec"), "group_size:1")
@@ -102,8 +122,14 @@ def test_tfds_gives_encoded_images_without_tensorflow(tfds_folder):
     source = open_source("tfds:tiny_photos")
     assert sorted(_contents(source)) == sorted(_png(i) for i in range(3))
     assert decode_image(source[0], source.name(0)).shape == (9, 7, 3)
-    assert source.name(1) == "tfds:tiny_photos#1"
+    assert source.name(1) == "tfds:tiny_photos:train#1"
     assert "tensorflow" not in sys.modules
+
+
+def test_the_split_has_one_name(tfds_folder):
+    for specification in ("tfds:tiny_photos", "tfds:tiny_photos:"):
+        same = open_source(f"{specification},tfds:tiny_photos:train")
+        assert [same.name(i) for i in range(3)] == [same.name(i) for i in range(3, 6)]
 
 
 def test_tfds_splits(tfds_folder):
@@ -129,7 +155,10 @@ def test_sources_follow_one_another(folders, tfds_folder):
         ("array_record:/nowhere/*", "no file is named /nowhere/"),
         ("array_record:{empty}/short", "short is not array_record: .*64KB"),
         ("{empty}", "no photos in /"),
-        ("tfds:no_such_photos", "TensorFlow Datasets has no no_such_photos"),
+        ("tfds:no_such_photos", "TensorFlow Datasets has no 'no_such_photos'"),
+        ("tfds:", "TensorFlow Datasets has no ''"),
+        ("tfds:no such", "TensorFlow Datasets has no 'no such'"),
+        ("tfds:mnist/foo", "TensorFlow Datasets has no 'mnist/foo'"),
         ("tfds:clic", "tfds:clic is not there as array_record; .*prepare"),
         ("tfds:tiny_photos:test", "has no split 'test'; it has train, validation"),
     ],
