@@ -374,6 +374,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     # Reports and checkpoints.
     config.log_every = 50  # steps between reports
     config.save_minutes = 5.0  # minutes between checkpoints
+    # The first step of a run, which is compiled then, cannot be recorded.
     config.profile = (0, 0)  # first and last step of a profile; (0, 0): none
 
     config.update_from_flattened_dict(_choose(_PRESETS, options, "preset")(options))

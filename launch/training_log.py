@@ -36,14 +36,24 @@ def main(folder: Path, runs: tuple[str, ...]) -> None:
 
 
 def read_log(workdir: Path) -> list[dict[str, float]]:
-    """Rows of a run's log.  Of steps that were taken twice the second time counts."""
+    """Rows of a run's log.  Of steps that were taken twice the second time counts.
+
+    Left out are values that were not finite, and lines that were cut off.
+    """
     rows: dict[tuple[int, bool], dict[str, float]] = {}
     for line in (workdir / "metrics.jsonl").read_text().splitlines():
-        row = json.loads(line)
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
         step = row.pop("step")
         del row["time"]
-        rounded = {key: float(f"{value:.4g}") for key, value in row.items()}
         validation = any(key.startswith("val/") for key in row)
+        rounded = {
+            key: float(f"{value:.4g}")
+            for key, value in row.items()
+            if value is not None
+        }
         rows[step, validation] = {"step": step} | rounded
     return [rows[key] for key in sorted(rows)]
 
@@ -63,7 +73,7 @@ def draw(logs: dict[str, list[dict[str, float]]]) -> Figure:
                         lines.setdefault(key.removeprefix(prefix), []).append(
                             (start + row["step"], value)
                         )
-            start += max(row["step"] for row in rows)
+            start += max((row["step"] for row in rows), default=0)
         for rate in sorted(lines):
             axes.plot(*zip(*lines[rate], strict=True), "o-", ms=3, label=f"rate {rate}")
         axes.set_yscale("log")
@@ -72,7 +82,8 @@ def draw(logs: dict[str, list[dict[str, float]]]) -> Figure:
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.grid(which="both", alpha=0.25)
     panels[-1].set_xlabel("steps")
-    panels[0].legend(fontsize="small", ncols=4)
+    named = panels[0].get_legend_handles_labels()
+    panels[0].legend(*named, fontsize="small", ncols=4)
     return figure
 
 

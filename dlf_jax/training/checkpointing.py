@@ -165,7 +165,8 @@ def load_state(
 
     Args:
       workdir: of a finished or interrupted run, absolute or a URL.
-      best: the one with the lowest validation loss, not the newest.
+      best: the one with the lowest validation loss, under the λ of its time, not the
+        newest.
 
     Returns:
       Fields of `TrainState` as nested dictionaries and lists, and the step.

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import jax
+import numpy as np
 
 from dlf_jax.training.steps import Metrics
 
@@ -29,7 +30,7 @@ def check_finite(
         return
     first = step - len(pending) + 1
     for number, metrics in enumerate(jax.device_get(list(pending)), start=first):
-        broken = [name for name, x in metrics.items() if not math.isfinite(x)]
+        broken = [name for name, x in metrics.items() if not np.isfinite(x).all()]
         if broken:
             raise FloatingPointError(f"step {number}: {_culprit(broken)}")
 

@@ -51,7 +51,8 @@ def export(
       directory: receives the model; only what inference needs goes in, taken from the
         moving average of the weights if there is one.
       dtype: of the stored weights, see `dlf_jax.checkpoints.store.as_stored`.
-      best: the checkpoint with the lowest validation loss, not the newest.
+      best: the checkpoint with the lowest validation loss, under the λ of its time,
+        not the newest.
       token_crops: crops of the run's training photos on which tokens are counted, so
         that frequent ones are coded with fewer bits; with 0 all get the same.
       overwrite: allow a directory that is not empty.
@@ -119,7 +120,11 @@ def _token_frequencies(
     help="Crops of training photos on which tokens are counted, for shorter files; "
     "0 leaves them at fixed length.",
 )
-@click.option("--best", is_flag=True, help="Not the newest, but of lowest loss.")
+@click.option(
+    "--best",
+    is_flag=True,
+    help="Not the newest, but of lowest validation loss, under the lambda of its time.",
+)
 @click.option("--force", is_flag=True, help="Overwrite a model in DIRECTORY.")
 def main(
     workdir: str,

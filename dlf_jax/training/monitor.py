@@ -102,7 +102,8 @@ class Monitor:
         pictures: Mapping[str, UInt8[np.ndarray, "H W 3"]],
     ) -> None:
         """Reports what was found on the photos that are not trained on."""
-        self._report(step, {f"val/{name}": value for name, value in metrics.items()})
+        if metrics:
+            self._report(step, {f"val/{name}": x for name, x in metrics.items()})
         if self._active:
             for name, picture in pictures.items():
                 self._events.add_image(f"val/{name}", picture, step, dataformats="HWC")

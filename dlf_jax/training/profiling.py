@@ -16,7 +16,8 @@ def profile_steps(
 
     Args:
       directory: receives ``plugins/profile/``.
-      first, last: steps, both included; (0, 0) records nothing.
+      first, last: steps, both included; (0, 0) records nothing.  Nor is the first step
+        after a start recorded, before which the program is compiled.
 
     Yields:
       Function to be called after every step with its number and results of it, which

@@ -19,7 +19,8 @@ from dlf_jax.training.state import TrainState
 from dlf_jax.training.tasks import Task
 from dlf_jax.typing import Array, Float, Int, UInt8
 
-Metrics = dict[str, Float[Array, ""]]
+# By name: a value, or a sum over some images of the batch and their number.
+Metrics = dict[str, Float[Array, ""] | Float[Array, "2"]]
 
 _VALIDATION_SEED = 0
 
@@ -147,13 +148,13 @@ def _for_computing(
 def _by_rate(
     bpp: Mapping[str, Float[Array, "B"]], rate: Int[Array, "B"], num_rates: int
 ) -> Metrics:
-    """Mean bpp of the images at every rate point; 0 where there is none."""
+    """Sum of bpp and number of the images at every rate point."""
     metrics = {}
     for r in range(num_rates):
         members = rate == r
-        count = jnp.maximum(members.sum(), 1)
         for name, values in bpp.items():
-            metrics[f"{name}/{r}"] = jnp.sum(values * members) / count
+            total = jnp.sum(values, where=members)
+            metrics[f"{name}/{r}"] = jnp.stack([total, 1.0 * members.sum()])
     return metrics
 
 
@@ -194,6 +195,15 @@ def make_eval_step(
 
 
 def mean_metrics(all_metrics: Sequence[Metrics]) -> dict[str, float]:
-    """Averages metrics over steps and brings them to the host."""
-    means = jax.tree.map(lambda *m: jnp.mean(jnp.stack(m)), *all_metrics)
-    return {name: float(value) for name, value in jax.device_get(means).items()}
+    """Averages metrics over steps and brings them to the host.
+
+    What is of some images is averaged over these, and left out where there are none.
+    """
+    means = jax.tree.map(lambda *m: jnp.mean(jnp.stack(m), axis=0), *all_metrics)
+    found = {}
+    for name, value in jax.device_get(means).items():
+        if value.ndim == 0:
+            found[name] = float(value)
+        elif value[1]:
+            found[name] = float(value[0] / value[1])
+    return found

@@ -18,6 +18,8 @@ def _steps(*changes):
     [
         (_steps({}, {"loss": np.nan, "rate": np.inf}, {"l1": np.nan}),
          "step 9: not finite: rate"),
+        (_steps({"bpp/0": [np.nan, 1.0]}, {"bpp/0": [2.0, 1.0]}),
+         "step 9: not finite: bpp/0"),
         (_steps({"loss": np.inf}), "step 10: the loss is not finite, though"),
         (_steps({"gradient/encoder": np.nan}, {"loss": np.nan, "l1": np.nan}),
          "step 9: the gradient of encoder is not finite, though the loss is"),
@@ -29,5 +31,5 @@ def test_first_step_and_culprit(pending, message):
 
 
 def test_finite_values_pass():
-    pending = _steps({}, {})
+    pending = _steps({"bpp/0": [0.0, 0.0]}, {"bpp/0": [2.0, 1.0]})
     check_finite(mean_metrics(pending), pending, step=2)

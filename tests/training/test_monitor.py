@@ -88,6 +88,14 @@ def test_validation_shows_pictures_and_takes_no_time(tmp_path, clock):
     assert _lines(tmp_path)[1] == {"step": 30, "time": 1e9 + 165, "val/psnr/0": 20.5}
 
 
+def test_without_photos_validation_says_nothing(tmp_path, capsys):
+    with _make(tmp_path) as watch:
+        watch.train(30, {"loss": 1.0})
+        watch.validation(30, {}, {})
+    assert [list(line)[2] for line in _lines(tmp_path)] == ["loss"]
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_a_terminal_shows_a_bar(tmp_path, capsys):
     terminal = _Terminal()
     with _make(tmp_path, terminal=terminal) as watch:

@@ -20,6 +20,7 @@ from dlf_jax.training.stages import (
 from dlf_jax.training.state import create_state
 from dlf_jax.training.steps import (
     StepConfig,
+    _by_rate,
     make_train_step,
     mean_metrics,
     to_signed,
@@ -197,7 +198,7 @@ def test_one_step_moves_exactly_the_trained_parameters(
     step = jax.jit(step)
     new, metrics = step(state, constants, batch)
 
-    assert all(np.isfinite(value) for value in metrics.values())
+    assert all(np.isfinite(value).all() for value in metrics.values())
     assert new.step == 1
     labels = path_names(match_rules(state.params, rules))
     before, after = path_names(state.params), path_names(new.params)
@@ -293,6 +294,14 @@ def test_rates_are_spread_over_the_batch():
 def test_mean_metrics_are_floats():
     found = mean_metrics([{"loss": jnp.float32(1.0)}, {"loss": jnp.float32(3.0)}])
     assert found == {"loss": 2.0}
+
+
+def test_bpp_is_that_of_the_images_of_a_rate():
+    bpp = {"bpp": jnp.array([1.0, 2.0, 6.0])}
+    first = _by_rate(bpp, jnp.array([0, 0, 2]), 4)
+    second = _by_rate(bpp, jnp.array([2, 2, 0]), 4)
+    assert mean_metrics([first]) == {"bpp/0": 1.5, "bpp/2": 6.0}
+    assert mean_metrics([first, second]) == {"bpp/0": 3.0, "bpp/2": 3.0}
 
 
 def test_muon_moves_a_kernel_in_all_directions_alike():
