@@ -24,6 +24,7 @@ from dlf_jax.data.crops import center_crop
 from dlf_jax.data.image_io import encode_image, write_file
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.sources import open_source
+from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.checkpointing import absolute
 from dlf_jax.training.export import export
@@ -79,13 +80,21 @@ def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> Non
     unknown = set(names) - set(ABLATIONS)
     if unknown:
         raise click.BadParameter(f"{unknown.pop()!r} is not one of {[*ABLATIONS]}")
+    try:
+        run_all(photos, workdir, names or tuple(ABLATIONS), preset)
+    except UserError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def run_all(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> None:
+    """Trains variants, and writes models into `workdir`."""
+    write_held_out(photos, workdir / "held_out")
     cache = platformdirs.user_cache_dir("dlf_jax")
     jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
     trainer = Trainer(preset, photos, absolute(str(workdir)))
-    write_held_out(photos, workdir / "held_out")
     for stage in ("vqgan", "tokenizer"):
         trainer.stage(stage, stage, init_from=("vqgan",) * (stage != "vqgan"))
-    for name in names or ABLATIONS:
+    for name in names:
         variant = ABLATIONS[name]
         run = trainer.codec(variant.run or name, ABLATIONS[variant.run or name])
         directory = workdir / "models" / name

@@ -9,6 +9,7 @@ from side_by_side import side_by_side
 
 import dlf_jax
 from dlf_jax.data.image_io import read_image
+from dlf_jax.errors import UserError
 
 
 def main() -> None:
@@ -20,7 +21,14 @@ def main() -> None:
     parser.add_argument("--model", default="dlf-nano", help="name or directory")
     parser.add_argument("--width", type=int, default=1200, help="of the sheet, pixels")
     options = parser.parse_args()
+    try:
+        write_sheet(options)
+    except UserError as error:
+        parser.error(str(error))
 
+
+def write_sheet(options: argparse.Namespace) -> None:
+    """Codes the photos, and writes what came of them."""
     rows = []
     for path in options.photos:
         photo = read_image(path)

@@ -161,7 +161,10 @@ def main(model: str, photos: str, rate: int, count: int) -> None:
         every = -(-len(indices) // count)
         chosen = Photos(source, indices[::every], max_undecodable=0.0)
         side = _TILES * config.tile_size
-        images = [center_crop(chosen[i], side) for i in range(len(chosen))]
+        try:
+            images = [center_crop(chosen[i], side) for i in range(len(chosen))]
+        except UserError as error:
+            raise click.UsageError(str(error)) from None
         return np.stack(images).astype(np.float32) / 127.5 - 1
 
     fitted, kept = map(crops, parts)

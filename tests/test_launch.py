@@ -116,6 +116,28 @@ def test_ablations_are_codecs_that_differ(repository):
         assert variant.run is None or variant.run in trained
 
 
+def test_ablation_without_photos_is_one_line(repository, tmp_path):
+    script = runpy.run_path(str(repository / "launch" / "ablation.py"))
+    arguments = [str(tmp_path / "none"), str(tmp_path / "work")]
+    with pytest.raises(click.ClickException, match="none is not a folder of photos"):
+        script["main"](arguments, standalone_mode=False)
+
+
+def test_contact_sheet_without_photo_is_one_line(
+    repository, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.syspath_prepend(repository / "launch")
+    script = runpy.run_path(str(repository / "launch" / "contact_sheet.py"))
+    sheet = str(tmp_path / "sheet.jpg")
+    arguments = ["contact_sheet.py", "none.png", "-o", sheet, "--rates", "0"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match="2"):
+        script["main"]()
+    assert (
+        capsys.readouterr().err.splitlines()[-1].endswith("No such file or directory")
+    )
+
+
 @pytest.mark.slow
 def test_ablation_of_a_toy(repository, tmp_path):
     photos = tmp_path / "photos"
@@ -227,6 +249,10 @@ def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
         arguments[1] = "nowhere"
         script["main"](arguments, standalone_mode=False)
     arguments[1] = str(tmp_path / "photos")
+    for i in [i for i in range(40) if is_holdout(f"{i}.png")][:2]:
+        (tmp_path / "photos" / f"{i}.png").write_bytes(b"no photo")
+    with pytest.raises(click.UsageError, match="2 of . photos cannot be decoded"):
+        script["main"](arguments, standalone_mode=False)
     for i in range(1, 40):
         (tmp_path / "photos" / f"{i}.png").unlink()
     with pytest.raises(click.BadParameter, match="too few photos"):

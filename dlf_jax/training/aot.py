@@ -1,10 +1,12 @@
 """Compiles for a TPU slice that is not there: does it fit, and what would it do?
 
-``dlf aot --topology v5e:4x4 --config ...``; needs the extra ``aot``.
+  dlf aot --topology=v5e:4x4 --config=configs/dlf.py:preset=l,stage=vqgan
+
+Needs the extra aot.
 """
 
 import os
-import sys
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,6 +22,7 @@ from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
+from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.hlo_report import HEADER, report
 from dlf_jax.training.plan import make_plan
 from dlf_jax.training.sharding import (
@@ -139,10 +142,10 @@ def _placed(shapes: Any, placements: Any) -> Any:
     )
 
 
-def main(argv: list[str]) -> None:
+def main(_: list[str]) -> None:
     """Compiles, and prints a row of the table."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]}")
+    if _CONFIG.value is None or _TOPOLOGY.value is None:
+        fail("name the slice with --topology and the settings with --config")
     # The slice is described, not asked for: nothing here must look for a TPU.
     jax.config.update("jax_platforms", "cpu")
     os.environ["TPU_SKIP_MDS_QUERY"] = "1"
@@ -158,13 +161,12 @@ def main(argv: list[str]) -> None:
             programs = {config.stage: compile_stage(config, mesh)}
             shape, batch = "x".join(map(str, mesh.devices.shape)), config.batch_size
     except UserError as error:
-        print(f"dlf: {error}", file=sys.stderr)
-        sys.exit(2)
+        fail(str(error))
     print(HEADER)
     for name, program in programs.items():
         print(report(name, shape, batch, program, devices[0].device_kind))
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config", "topology"])
-    app.run(main)
+    read = partial(parse, command="dlf aot", config=_CONFIG, description=__doc__)
+    app.run(main, flags_parser=read)

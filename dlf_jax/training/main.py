@@ -9,9 +9,8 @@ SIGTERM saves and ends with status 0; with several processes, all of them end wi
 so that a cluster starts them again.
 """
 
-import re
 import sys
-from typing import NoReturn
+from functools import partial
 
 import jax
 import platformdirs
@@ -19,6 +18,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from dlf_jax.errors import UserError
+from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.checkpointing import absolute, read_config
 from dlf_jax.training.distributed import exit_status, join_job
 from dlf_jax.training.loop import train
@@ -38,30 +38,10 @@ _CLUSTER = flags.DEFINE_bool(
 )
 
 
-def parse(argv: list[str]) -> None:
-    """Reads the arguments; whatever is wrong with them is one line on stderr."""
-    if {"-h", "--help"} & set(argv):
-        _, *options = flags.FLAGS.main_module_help().strip().splitlines()
-        print(__doc__, *options, sep="\n")
-        sys.exit()
-    try:
-        extra = flags.FLAGS(argv)[1:]
-        if _CONFIG.value is not None:
-            _CONFIG.value.lock()  # raises what was wrong with the file
-    except (AttributeError, KeyError) as error:
-        _fail(f"there is no setting {re.search('[a-z_0-9]+', str(error))[0]}")
-    except (flags.Error, OSError, TypeError, ValueError) as error:
-        # ml_collections puts a traceback into the message; its last line says it all.
-        *_, last = str(error).strip().splitlines()
-        _fail(f"{last.strip().removeprefix('ValueError: ')}; see dlf train --help")
-    if extra:
-        _fail(f"unexpected argument {extra[0]}; see dlf train --help")
-    if _WORKDIR.value is None:
-        _fail("name the folder of the run with --workdir")
-
-
 def main(_: list[str]) -> None:
     """Finds the other processes, announces the devices, trains."""
+    if _WORKDIR.value is None:
+        fail("name the folder of the run with --workdir")
     logging.set_verbosity(logging.WARNING)
     if jax.config.jax_compilation_cache_dir is None:
         cache = platformdirs.user_cache_dir("dlf_jax")
@@ -73,17 +53,13 @@ def main(_: list[str]) -> None:
         config = _CONFIG.value or restored(read_config(workdir))
         state = train(config, workdir)
     except UserError as error:
-        _fail(str(error))
+        fail(str(error))
     except FloatingPointError as error:
         print(f"dlf: {error}; the last checkpoint is from before", file=sys.stderr)
         sys.exit(1)
     sys.exit(exit_status(int(state.step), config.steps))
 
 
-def _fail(message: str) -> NoReturn:
-    print(f"dlf: {message}", file=sys.stderr)
-    sys.exit(2)
-
-
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse)
+    read = partial(parse, command="dlf train", config=_CONFIG, description=__doc__)
+    app.run(main, flags_parser=read)

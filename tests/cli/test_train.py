@@ -1,4 +1,4 @@
-"""What the arguments of ``dlf train`` and ``dlf export`` may be, and what is said."""
+"""What arguments ``dlf train``, ``export`` and ``aot`` may have, and what is said."""
 
 import pytest
 
@@ -25,6 +25,22 @@ def test_errors_are_one_line(repository, dlf_process, arguments, message):
     assert line.startswith("dlf: ") and message in line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([f"--config={_CONFIG}"], "name the slice with --topology and the settings"),
+        ([f"--config={_CONFIG}", "--config.nokey=1"], "there is no setting nokey"),
+        (["extra"], "unexpected argument extra; see dlf aot --help"),
+    ],
+)
+@pytest.mark.slow
+def test_errors_of_aot_are_one_line(repository, dlf_process, arguments, message):
+    done = dlf_process("aot", *arguments, cwd=repository)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("dlf: ") and message in line
+
+
 @pytest.mark.slow
 def test_export_knows_its_types(repository, dlf_process):
     done = dlf_process("export", "run", "model", "--dtype=int16", cwd=repository)
@@ -35,6 +51,7 @@ def test_export_knows_its_types(repository, dlf_process):
     ("command", "words"),
     [
         ("train", ["dlf train --config=", "--workdir", "--[no]cluster"]),
+        ("aot", ["dlf aot --topology=", "--config", "--photo"]),
         ("export", ["WORKDIR DIRECTORY", "--dtype", "--best"]),
     ],
 )
