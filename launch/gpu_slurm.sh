@@ -9,8 +9,8 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:TERM@300
 # Trains on GPUs of a SLURM cluster, one process for each GPU. Five minutes before its time
-# is up, and when its processes are told to stop, the run saves, and the job queues again; it
-# goes on from there. Once, in the checkout, on a file system that all nodes see:
+# is up, or when its processes are told to stop, the run saves, and the job queues again;
+# it goes on from there. Once, in the checkout, on a file system that all nodes see:
 #
 #   bash -c 'source launch/environment.sh; make_environment .venv train'
 #   .venv/bin/pip install "jax[cuda12]"
