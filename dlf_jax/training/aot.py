@@ -24,7 +24,7 @@ from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.hlo_report import HEADER, report
-from dlf_jax.training.plan import make_plan
+from dlf_jax.training.plan import check_settings, make_plan
 from dlf_jax.training.sharding import (
     MeshConfig,
     batch_sharding,
@@ -153,6 +153,7 @@ def main(_: list[str]) -> None:
     try:
         devices = slice_of(_TOPOLOGY.value)
         if _PHOTO.value:
+            check_settings(config)
             model = VARIANTS[config.model]
             programs = compile_codec(model, devices[0], _PHOTO.value)
             shape, batch = "1x1", 1

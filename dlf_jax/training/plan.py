@@ -77,7 +77,7 @@ def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
     Raises:
       UserError: a setting makes no sense, or contradicts another one or the mesh.
     """
-    _check_settings(config)
+    check_settings(config)
     stage, model, loss = STAGES[config.stage], VARIANTS[config.model], config.loss
     rate = RateControl(config.lmbda, config.bpp_window)
     rate.check(model.num_rates)
@@ -150,8 +150,8 @@ def step_options(config: ml_collections.ConfigDict, mesh: Mesh) -> Options:
     return compiler_options(platform, quick=config.quick_compile)
 
 
-def _check_settings(config: ml_collections.ConfigDict) -> None:
-    """Refuses what can be seen to be wrong without the mesh."""
+def check_settings(config: ml_collections.ConfigDict) -> None:
+    """Raises UserError where settings make no sense, whatever the mesh."""
     for name, choices in _CHOICES.items():
         value = attrgetter(name)(config)
         if value not in choices:
