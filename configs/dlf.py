@@ -32,7 +32,7 @@ code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
 vqgan, tokenizer, align, pixel, context, decoder in this order.  The settings of pixel
 are, but for loss.uniformity and revive_every, those of run 6 of several that made the
-weights of the package, in nine hours in all and without tokenizer
+weights of the package, in eleven hours in all and without tokenizer
 (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align, 12 hours at 2.1 s a
 step, they are untried.
 context and decoder, a matter of minutes, start from a codec that is done.  context is

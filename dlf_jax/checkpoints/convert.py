@@ -172,7 +172,7 @@ def to_official(directory: Path, file: Path, *, overwrite: bool = False) -> int:
             if sizes is None
             else _stand_in(sizes)
         )
-        KINDS[kind]
+        KINDS[kind]  # raises where it is none of them
     vqgan = config.vqgan
     ours_alone = (
         vqgan.patch > 1
