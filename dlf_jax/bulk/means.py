@@ -94,7 +94,7 @@ def summarize(output: str, runner: str, options: Sequence[str]) -> list[dict[str
 def _rows(path: str, output: str) -> Iterator[dict[str, Any]]:
     name = path[len(output) + 1 :].removesuffix(".json")
     for row in json.loads(files.read(path)):
-        yield row | {"image": name}
+        yield {"image": name} | row
 
 
 def _line(row: Mapping[str, Any], names: Sequence[str]) -> str:

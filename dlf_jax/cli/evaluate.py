@@ -88,11 +88,9 @@ def evaluate(
 
     from dlf_jax.evaluation import summary
     from dlf_jax.evaluation.cache import Cache
-    from dlf_jax.evaluation.distances import feature_distances
     from dlf_jax.evaluation.outputs import write_outputs
     from dlf_jax.evaluation.published import published_curves
     from dlf_jax.evaluation.runner import evaluate as run
-    from dlf_jax.metrics.features import feature_network
     from dlf_jax.metrics.table import METRICS
 
     files = _image_files([*images, *paths])
@@ -103,7 +101,12 @@ def evaluate(
     elif anchor is not None:
         known_names([anchor], known, "anchor")
     curves = published_curves(published) if published else []
-    network = feature_network(inception) if features or inception else None
+    network = None
+    if features or inception:
+        from dlf_jax.evaluation.distances import feature_distances
+        from dlf_jax.metrics.features import feature_network
+
+        network = feature_network(inception)
     cache = Cache(out / "cache") if out else None
 
     rows = run(files, specs, names, cache=cache, processes=processes)

@@ -42,10 +42,9 @@ class Row:
     result: Result
 
     def record(self, metrics: Sequence[str]) -> dict[str, Any]:
-        """The line of a table: name of the image, codec, setting, sizes, metrics."""
+        """The line of a table but for the image: codec, setting, sizes, metrics."""
         size = len(self.result.data)
         return {
-            "image": self.path.name,
             "codec": self.codec,
             "setting": self.setting,
             "bytes": size,

@@ -19,7 +19,7 @@ def per_image(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
     """One line for each image, codec and setting."""
     names = image_names(rows)
     return pd.DataFrame(
-        row.record(metrics) | {"image": names[row.path]} for row in rows
+        {"image": names[row.path]} | row.record(metrics) for row in rows
     )
 
 

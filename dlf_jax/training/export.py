@@ -1,6 +1,5 @@
-"""Checkpoint to model: ``python -m dlf_jax.training.export WORKDIR DIRECTORY``."""
+"""Checkpoint to model: ``dlf export WORKDIR DIRECTORY``."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,20 +134,17 @@ def main(
     force: bool,
 ) -> None:
     """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
-    try:
-        step = export(
-            absolute(workdir),
-            directory,
-            dtype=dtype,
-            best=best,
-            token_crops=token_crops,
-            overwrite=force,
-        )
-    except UserError as error:
-        print(f"dlf: {error}", file=sys.stderr)
-        sys.exit(2)
+    step = export(
+        absolute(workdir),
+        directory,
+        dtype=dtype,
+        best=best,
+        token_crops=token_crops,
+        overwrite=force,
+    )
     print(f"{directory}: step {step}")
 
 
 if __name__ == "__main__":
-    main()
+    # The program that runs this turns errors into lines.
+    main(prog_name="dlf export", standalone_mode=False)

@@ -2,49 +2,33 @@
 
 import pytest
 
-_CONFIG = "configs/dlf.py"
+_CONFIG = "--config=configs/dlf.py"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("command", "arguments", "message"),
     [
-        ([f"--config={_CONFIG}:stage=x"], "stage=x is not one of vqgan, tokenizer, "),
-        (["--config=none.py"], "No such file or directory: 'none.py'"),
-        ([f"--config={_CONFIG}"], "name the folder of the run with --workdir"),
-        (["--workdir=nowhere"], "nowhere is not the --workdir of a training run"),
-        ([f"--config={_CONFIG}", "--config.nokey=1"], "there is no setting nokey"),
-        ([f"--config={_CONFIG}", "--config.steps=a"], "for int() with base 10: 'a'"),
-        ([f"--config={_CONFIG}", "extra"], "unexpected argument extra"),
+        ("train", [f"{_CONFIG}:stage=x"], "stage=x is not one of vqgan, tokenizer, "),
+        ("train", ["--config=none.py"], "No such file or directory: 'none.py'"),
+        ("train", [_CONFIG], "name the folder of the run with --workdir"),
+        ("train", ["--workdir=nowhere"], "nowhere is not the --workdir of a training"),
+        ("train", [_CONFIG, "--config.nokey=1"], "there is no setting nokey"),
+        ("train", [_CONFIG, "--config.steps=a"], "for int() with base 10: 'a'"),
+        ("train", [_CONFIG, "extra"], "unexpected argument extra"),
+        ("aot", [_CONFIG], "name the slice with --topology and the settings"),
+        ("aot", [_CONFIG, "--config.nokey=1"], "there is no setting nokey"),
+        ("aot", ["extra"], "unexpected argument extra; see dlf aot --help"),
+        ("export", ["nowhere", "model"], "nowhere is not the --workdir of a training"),
+        ("export", ["nowhere", "model", "--dtype=int16"], "'int16' is not one of"),
+        ("export", [], "Missing argument 'WORKDIR'. See `dlf export --help`"),
     ],
 )
 @pytest.mark.slow
-def test_errors_are_one_line(repository, dlf_process, arguments, message):
-    done = dlf_process("train", *arguments, cwd=repository)
+def test_errors_are_one_line(repository, dlf_process, command, arguments, message):
+    done = dlf_process(command, *arguments, cwd=repository)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("dlf: ") and message in line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([f"--config={_CONFIG}"], "name the slice with --topology and the settings"),
-        ([f"--config={_CONFIG}", "--config.nokey=1"], "there is no setting nokey"),
-        (["extra"], "unexpected argument extra; see dlf aot --help"),
-    ],
-)
-@pytest.mark.slow
-def test_errors_of_aot_are_one_line(repository, dlf_process, arguments, message):
-    done = dlf_process("aot", *arguments, cwd=repository)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("dlf: ") and message in line
-
-
-@pytest.mark.slow
-def test_export_knows_its_types(repository, dlf_process):
-    done = dlf_process("export", "run", "model", "--dtype=int16", cwd=repository)
-    assert done.returncode == 2 and "'int8', 'float16', 'float32'" in done.stderr
 
 
 @pytest.mark.parametrize(
