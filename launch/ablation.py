@@ -21,10 +21,11 @@ import platformdirs
 from etils import epath
 
 from dlf_jax.data.crops import center_crop
-from dlf_jax.data.image_io import encode_image, write_file
+from dlf_jax.data.image_io import encode_image
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
+from dlf_jax.files import write_file
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.checkpointing import absolute
 from dlf_jax.training.export import export

@@ -49,12 +49,8 @@ def compress(
     limits: Limits,
 ) -> None:
     """Compresses the image IN (PNG, JPEG, WebP, ...)."""
-    from dlf_jax.data.image_io import (
-        check_output,
-        decode_image,
-        read_file,
-        write_file,
-    )
+    from dlf_jax.data.image_io import decode_image
+    from dlf_jax.files import check_output, read_file, write_file
 
     start = time.perf_counter()
     content = read_file(source)

@@ -51,13 +51,8 @@ def decompress(
 ) -> None:
     """Gets the image of the file IN back."""
     from dlf_jax.codec.info import file_info
-    from dlf_jax.data.image_io import (
-        check_extension,
-        check_output,
-        encode_image,
-        read_file,
-        write_file,
-    )
+    from dlf_jax.data.image_io import check_extension, encode_image
+    from dlf_jax.files import check_output, read_file, write_file
 
     start = time.perf_counter()
     data = read_file(source)

@@ -12,7 +12,7 @@ from dlf_jax.cli.session import errors_about
 def info(source: Path) -> None:
     """Says what FILE holds, without decoding it."""
     from dlf_jax.codec.info import file_info
-    from dlf_jax.data.image_io import read_file
+    from dlf_jax.files import read_file
 
     data = read_file(source)
     with errors_about(source):

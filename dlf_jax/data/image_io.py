@@ -1,19 +1,18 @@
-"""Image files to and from 8-bit RGB, and files that appear whole or not at all."""
+"""Image files to and from 8-bit RGB."""
 
 import contextlib
 import io
 import os
-import secrets
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
 from dlf_jax.errors import UserError
+from dlf_jax.files import read_file, reason
 from dlf_jax.limits import DEFAULT_LIMITS
 
 _FORMATS = {
@@ -66,7 +65,7 @@ def decode_image(
         raise
     except Exception as error:  # a file can break any decoder in its way
         raise UserError(
-            f"{name} is damaged or not supported: {_line(error)}"
+            f"{name} is damaged or not supported: {reason(error)}"
         ) from error
     raise UserError(
         f"{name} has {pixels / 1e6:.0f} megapixels; the limit is {max_pixels / 1e6:.0f}"
@@ -85,7 +84,7 @@ def encode_image(image: UInt8[np.ndarray, "H W 3"], extension: str) -> bytes:
     try:
         Image.fromarray(image).save(buffer, kind, **options)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot write {kind}: {_line(error)}") from error
+        raise UserError(f"cannot write {kind}: {reason(error)}") from error
     return buffer.getvalue()
 
 
@@ -95,56 +94,6 @@ def check_extension(extension: str) -> None:
         raise UserError(
             f"cannot write images as '{extension}': use one of {', '.join(_FORMATS)}"
         )
-
-
-def read_file(path: str | os.PathLike) -> bytes:
-    """Bytes of a file; any failure is a UserError."""
-    try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {_line(error)}") from error
-
-
-def check_output(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raises UserError if `write_file` would refuse, so that no work is lost."""
-    folder = os.path.dirname(path) or "."
-    if os.path.isdir(path):
-        raise UserError(f"{path} is a folder: name a file")
-    if os.path.isfile(path) and not overwrite:
-        raise UserError(f"{path} exists already: use --force to overwrite it")
-    if not os.path.isdir(folder):
-        raise UserError(f"there is no folder {folder}")
-    if not os.access(path if _is_special(path) else folder, os.W_OK):
-        raise UserError(f"no permission to write {path}")
-
-
-def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
-    """Writes a file under a temporary name beside it and renames it when complete.
-
-    Devices and pipes are written directly.
-
-    Raises:
-      UserError: the file exists and `overwrite` is false, or it cannot be written.
-    """
-    check_output(path, overwrite)
-    try:
-        if _is_special(path):
-            Path(path).write_bytes(data)
-            return
-        path = Path(os.path.realpath(path))  # a link stays, its target is replaced
-        temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {_line(error)}") from error
-
-
-def _is_special(path: str | os.PathLike) -> bool:
-    return os.path.exists(path) and not os.path.isfile(path)
 
 
 @contextlib.contextmanager
@@ -208,9 +157,3 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
                 outputMode="RGB",
             )
     return image
-
-
-def _line(error: Exception) -> str:
-    """One line that says what went wrong."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())

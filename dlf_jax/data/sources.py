@@ -21,8 +21,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import grain
 
-from dlf_jax.data.image_io import read_file
 from dlf_jax.errors import UserError
+from dlf_jax.files import read_file
 
 _SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .ppm .avif .jp2".split())
 # Which image of an example is taken where there are several, as in div2k.

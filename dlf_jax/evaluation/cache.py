@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dlf_jax.data.image_io import write_file
 from dlf_jax.errors import UserError
+from dlf_jax.files import write_file
 
 # Changes with whatever makes old entries wrong.
 _FORMAT = "1"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dlf_jax
-from dlf_jax.data.image_io import write_file
 from dlf_jax.evaluation import plots, summary
 from dlf_jax.evaluation.codecs import open_codec
 from dlf_jax.evaluation.published import PublishedCurve
 from dlf_jax.evaluation.report import render
 from dlf_jax.evaluation.runner import Row
+from dlf_jax.files import write_file
 
 
 def write_outputs(

@@ -4,9 +4,9 @@ import http.client
 import urllib.request
 from pathlib import Path
 
-from dlf_jax.data.image_io import write_file
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.tfc_codec import TFCCodec
+from dlf_jax.files import write_file
 from dlf_jax.perceptual.fetch import cache_dir
 
 _URL = "https://storage.googleapis.com/tensorflow_compression/metagraphs"

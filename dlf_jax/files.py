@@ -1,0 +1,63 @@
+"""Reading files, and writing files that appear whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from dlf_jax.errors import UserError
+
+
+def read_file(path: str | os.PathLike) -> bytes:
+    """Bytes of a file; any failure is a UserError."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {reason(error)}") from error
+
+
+def check_output(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raises UserError if `write_file` would refuse, so that no work is lost."""
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder: name a file")
+    if os.path.isfile(path) and not overwrite:
+        raise UserError(f"{path} exists already: use --force to overwrite it")
+    if not os.path.isdir(folder):
+        raise UserError(f"there is no folder {folder}")
+    if not os.access(path if _is_special(path) else folder, os.W_OK):
+        raise UserError(f"no permission to write {path}")
+
+
+def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
+    """Writes a file under a temporary name beside it and renames it when complete.
+
+    Devices and pipes are written directly.
+
+    Raises:
+      UserError: the file exists and `overwrite` is false, or it cannot be written.
+    """
+    check_output(path, overwrite)
+    try:
+        if _is_special(path):
+            Path(path).write_bytes(data)
+            return
+        path = Path(os.path.realpath(path))  # a link stays, its target is replaced
+        temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
+
+
+def _is_special(path: str | os.PathLike) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def reason(error: Exception) -> str:
+    """One line that says what went wrong, without the name of the file."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())

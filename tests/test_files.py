@@ -1,0 +1,58 @@
+"""`dlf_jax.files`: whole files or none."""
+
+import os
+import stat
+
+import pytest
+
+from dlf_jax.errors import UserError
+from dlf_jax.files import write_file
+
+
+def test_writing_replaces_only_when_told(tmp_path):
+    path = tmp_path / "out"
+    write_file(path, b"one")
+    with pytest.raises(UserError, match="--force"):
+        write_file(path, b"two")
+    assert path.read_bytes() == b"one"
+    write_file(path, b"two", overwrite=True)
+    assert path.read_bytes() == b"two"
+    assert os.listdir(tmp_path) == ["out"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(source, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "out", b"data")
+    assert os.listdir(tmp_path) == []
+
+
+def test_links_are_followed_and_devices_kept(tmp_path):
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    write_file(tmp_path / "link", b"new", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    (tmp_path / "loop").symlink_to("loop")
+    write_file(tmp_path / "loop", b"no target")
+    write_file("/dev/null", b"gone")
+    assert not os.path.isfile("/dev/null")
+
+
+def test_impossible_outputs_are_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for path, message in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "absent" / "out", "no folder"),
+        (tmp_path / "file" / "out", "no folder"),
+        (tmp_path / ("x" * 300), "cannot write"),
+    ):
+        with pytest.raises(UserError, match=message):
+            write_file(path, b"")
+    assert os.listdir(tmp_path) == ["file"]
