@@ -15,7 +15,8 @@ run: rate=qp0 (the smallest files) to rate=qp3.  resolution=PIXELS changes the s
 the crops, 256, and 512 in the last two stages.  Not trained: no stage has run to its
 end.  The hours are an estimate for 16 TPU v5e chips at 40 % of their peak of 197
 TFLOP/s: steps x images x TFLOP / (16 x 197 x 0.4) seconds, where an image takes four
-times the FLOPs of its forward pass (spec §18), for backward pass and rematerialisation.
+times the FLOPs of its forward pass (docs/architecture.md#sizes-and-cost), for
+backward pass and rematerialisation.
 
   stage          starts from        steps x images  TFLOP/image  hours  official
   vqgan          nothing             500_000 x 16        1.9       3.3  taming
@@ -48,7 +49,7 @@ the compilation cache what earlier ones left there: pixel alone, from nothing, t
 
 import ml_collections
 
-# ---- Rates of preset l (spec §15.2) -------------------------------------------------
+# ---- Rates of preset l (docs/architecture.md#rate-control) --------------------------
 
 # The detail branch alone counts; tokens add 0.00586 bpp.
 _ALIGN_LADDER = (
@@ -94,7 +95,10 @@ _RATES = {
 
 
 def _large(options: dict[str, str]) -> dict[str, object]:
-    """dlf-l, as released where there is a release (spec §15)."""
+    """dlf-l, as released where there is a release.
+
+    See docs/architecture.md#training-stages.
+    """
     rate = _choose(_RATES, options, "rate")
     pixel = {
         "steps": 300_000,

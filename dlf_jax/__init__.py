@@ -6,7 +6,9 @@
     dlf_jax.load("dlf-nano")             # a codec to keep, of a name or a model folder
     dlf_jax.Limits(pixels=400_000_000)   # how large an image it takes
 
-Nothing heavy is imported before the first call.
+Nothing heavy is imported before the first call.  Docstrings refer to headings, such as
+docs/architecture.md#data-flow, of documents that lie beside this package in its source
+repository and are not installed.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""The shipped settings: every stage, and the released numbers (spec §15)."""
+"""The shipped settings: every stage, and the released numbers.
+
+See docs/architecture.md#training-stages.
+"""
 
 import importlib.util
 import re

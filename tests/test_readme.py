@@ -53,13 +53,6 @@ def test_dlf_commands_parse(readme, tmp_path, monkeypatch):
             command.make_context(words[1], words[2:])
 
 
-def test_linked_files_exist(repository, readme):
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
-    assert links
-    for link in links:
-        assert (repository / link).exists(), link
-
-
 def test_python_example_runs(readme, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)

@@ -1,4 +1,6 @@
-"""Official checkpoints to model directories, and back to official names (spec §19).
+"""Official checkpoints to model directories, and back to official names.
+
+See docs/architecture.md#checkpoint-names.
 
 A DLF checkpoint becomes a model.  TiTok and a VQGAN are parts of one: they become a
 directory for training to start from.

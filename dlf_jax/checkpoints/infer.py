@@ -1,4 +1,6 @@
-"""Sizes of a network from the names and shapes of an official checkpoint (spec §19).
+"""Sizes of a network from the names and shapes of an official checkpoint.
+
+See docs/architecture.md#checkpoint-names.
 
 Every size is what most of the arrays that have it agree on, so that one array with a
 wrong name or shape does not change a size: it is then found, and named, when all names

@@ -1,4 +1,7 @@
-"""Official state dicts to our parameter trees and back, one to one (spec §19)."""
+"""Official state dicts to our parameter trees and back, one to one.
+
+See docs/architecture.md#checkpoint-names.
+"""
 
 import dataclasses
 import functools

@@ -1,4 +1,6 @@
-"""Tables of the official PyTorch names and ours (spec §19).
+"""Tables of the official PyTorch names and ours.
+
+See docs/architecture.md#checkpoint-names.
 
 A row pairs the beginning of an official name with the beginning of our parameter path;
 its third item is the table of what follows, or, at the end of a name, how the axes map

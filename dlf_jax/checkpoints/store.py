@@ -42,7 +42,8 @@ CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
 
-# No part of the codec: targets and judges of its training (spec §19).
+# No part of the codec: targets and judges of its training
+# (docs/architecture.md#checkpoint-names).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
 CONTEXT = "context/"
 # How likely every token is at each position of a tile [num_tokens, K], or at all alike

@@ -65,7 +65,7 @@ def _four_steps(
     context: ContextModel,
     code: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs the parts in order (DLF, architecture spec §9.4 and §10.1).
+    """Runs the parts in order (docs/architecture.md#steps).
 
     Args:
       context: the context model.

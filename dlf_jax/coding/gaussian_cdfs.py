@@ -1,4 +1,4 @@
-"""How the stored Gaussian tables were made (DLF, architecture spec §10.3)."""
+"""How the stored Gaussian tables were made (docs/architecture.md#gaussian-tables)."""
 
 import math
 
@@ -50,8 +50,9 @@ def gaussian_cdfs(
 def row_starts(num_rows: int = 256) -> Float[np.ndarray, "starts"]:
     """The smallest float32 scale of every row but the first.
 
-    They turn the rule of architecture spec §10.2, trunc((ln s - ln 0.11) / step) in
-    float32, into comparisons, which give the same row on any machine.
+    They turn the rule trunc((ln s - ln 0.11) / step) in float32
+    (docs/architecture.md#table-row-of-a-scale) into comparisons, which give the same
+    row on any machine.
     """
     first, last = math.log(_SMALLEST_SCALE), math.log(_LARGEST_SCALE)
     step = np.float32((last - first) / (num_rows - 1))

@@ -113,7 +113,10 @@ class GaussianTables:
 
 @functools.cache
 def load_gaussian_tables() -> GaussianTables:
-    """Returns the tables shipped with the package (DLF, architecture spec §10.3)."""
+    """Returns the tables shipped with the package.
+
+    See docs/architecture.md#gaussian-tables.
+    """
     with np.load(io.BytesIO(_stored()), allow_pickle=False) as arrays:
         rows = (
             Distribution(cdf[:length], int(offset), escape=True)
@@ -146,7 +149,8 @@ def scale_to_index(
     Returns:
       int32 rows in [0, 255], or -1 where the symbol is not coded.
 
-    Reference: DLF, architecture spec §10.2, as comparisons instead of logarithms.
+    Reference: docs/architecture.md#table-row-of-a-scale, as comparisons instead of
+    logarithms.
     """
     starts = load_gaussian_tables().row_starts
     rows = np.searchsorted(starts, scales, side="right").astype(np.int32)

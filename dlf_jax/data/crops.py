@@ -33,7 +33,8 @@ def random_crop(
     A photo with a side below `size` is enlarged until its shorter side fits (bilinear,
     antialiased).
 
-    Reference: DLF, architecture spec §15.6 (which has neither scaling nor flips).
+    Reference: docs/architecture.md#training-data (the paper's recipe has neither
+    scaling nor flips).
     """
     scale = config.min_scale ** rng.uniform()
     height, width = _scaled_shape(photo, scale, config.size)
@@ -48,7 +49,10 @@ def random_crop(
 def center_crop(
     photo: UInt8[np.ndarray, "H W 3"], size: int
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """Centre crop after the same resize rule, for validation (spec §15.6)."""
+    """Centre crop after the same resize rule, for validation.
+
+    See docs/architecture.md#training-data.
+    """
     height, width = _scaled_shape(photo, 1.0, size)
     corner = ((height - size) // 2, (width - size) // 2)
     return np.ascontiguousarray(_crop_scaled(photo, (height, width), corner, size))

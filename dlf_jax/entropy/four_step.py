@@ -1,4 +1,6 @@
-"""The context model: four parts, each predicted from the earlier ones (spec §9.3–9.4).
+"""The context model: four parts, each predicted from the earlier ones.
+
+See docs/architecture.md#four-step-context-model.
 
 Encoder, decoder and rate estimate all drive the same `step`::
 

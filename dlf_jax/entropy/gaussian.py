@@ -1,4 +1,7 @@
-"""Bits of rounded and of noisy Gaussian symbols (spec §9.5)."""
+"""Bits of rounded and of noisy Gaussian symbols.
+
+See docs/architecture.md#rate-estimate.
+"""
 
 import jax.numpy as jnp
 from jax.scipy.special import erf, erfc

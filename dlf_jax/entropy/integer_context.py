@@ -24,7 +24,9 @@ _PRIOR = ("prior_0", "prior_1")
 
 
 class IntegerContext:
-    """Prior and context networks of a model (spec §9.3–9.4).
+    """Prior and context networks of a model.
+
+    See docs/architecture.md#four-step-context-model.
 
     Args:
       params: parameters of `FourStepContext`, flat, as from `fixed_point.quantize`.

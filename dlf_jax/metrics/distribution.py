@@ -13,7 +13,7 @@ def patches(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "N 256 256 3
     second exists where both sides have at least one and a half squares.
 
     Reference: Mentzer et al., "High-Fidelity Generative Image Compression", NeurIPS
-    2020, appendix; DLF, architecture spec §16.
+    2020, appendix; docs/architecture.md#evaluation-metrics.
     """
     half = PATCH // 2
     starts = [0] if min(image.shape[:2]) < PATCH + half else [0, half]

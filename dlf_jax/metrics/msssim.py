@@ -27,7 +27,7 @@ def ms_ssim(
       image, recon: compared images, sides of at least `MIN_SIDE`.
 
     Reference: Wang et al., "Multiscale structural similarity for image quality
-    assessment", Asilomar 2003; DLF, architecture spec §16.
+    assessment", Asilomar 2003; docs/architecture.md#evaluation-metrics.
     """
     x, y = (v.astype(jnp.float32) / 255 for v in (image, recon))
     factors = []

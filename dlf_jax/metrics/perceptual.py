@@ -28,7 +28,7 @@ def lpips(
     Raises:
       UserError: the weights are not there and cannot be fetched.
 
-    Reference: DLF, architecture spec §16.
+    Reference: docs/architecture.md#evaluation-metrics.
     """
     return _lpips(net)(image, recon)
 
@@ -42,7 +42,7 @@ def dists(image: Images, recon: Images) -> Float[Array, "B"]:
     Raises:
       UserError: the weights are not there and cannot be fetched.
 
-    Reference: DLF, architecture spec §16.
+    Reference: docs/architecture.md#evaluation-metrics.
     """
     return _dists()(image, recon)
 

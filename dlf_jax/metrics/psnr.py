@@ -12,7 +12,7 @@ def psnr(
 ) -> Float[Array, "B"]:
     """10 log10(255² / mean squared error), in dB; infinite for equal images.
 
-    Reference: DLF, architecture spec §16.
+    Reference: docs/architecture.md#evaluation-metrics.
     """
     error = jnp.square(image.astype(jnp.int32) - recon)
     # Lines along the shorter side are summed in integers, without rounding.

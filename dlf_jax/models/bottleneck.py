@@ -1,4 +1,7 @@
-"""Transforms between detail features and the coded latent (spec §9.2)."""
+"""Transforms between detail features and the coded latent.
+
+See docs/architecture.md#analysis-and-synthesis.
+"""
 
 import jax.numpy as jnp
 from flax import linen as nn

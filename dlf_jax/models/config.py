@@ -6,7 +6,10 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class TrunkConfig:
-    """A ViT trunk: width, number of layers, attention heads (spec §3)."""
+    """A ViT trunk: width, number of layers, attention heads.
+
+    See docs/architecture.md#vit-trunk.
+    """
 
     width: int
     num_layers: int
@@ -19,7 +22,7 @@ class TrunkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class VQGANConfig:
-    """A taming VQGAN (spec §13).
+    """A taming VQGAN (docs/architecture.md#vqgan).
 
     Attributes:
       channels: width of the finest level.
@@ -65,7 +68,7 @@ class VQGANConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DLFConfig:
-    """Every size of the codec (spec §1).
+    """Every size of the codec (docs/architecture.md#data-flow).
 
     Attributes:
       encoder, decoder: the two semantic trunks, which may differ.
@@ -91,7 +94,8 @@ class DLFConfig:
       num_spatial_blocks: blocks of the context model that all its parts share.
       num_rates: rate points that share these weights.
       fusion_width: inner width of the latent fusion.
-      skip_threshold: a symbol whose scale is below this is not coded (τ of spec §9.4).
+      skip_threshold: a symbol whose scale is below this is not coded
+        (docs/architecture.md#steps).
       vqgan: the image autoencoder.
     """
 

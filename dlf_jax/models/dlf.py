@@ -1,4 +1,7 @@
-"""The whole codec network: image to symbols' inputs, and symbols to image (spec §1)."""
+"""The whole codec network: image to symbols' inputs, and symbols to image.
+
+See docs/architecture.md#data-flow.
+"""
 
 import jax.numpy as jnp
 from flax import linen as nn

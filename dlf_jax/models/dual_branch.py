@@ -1,7 +1,8 @@
 """Encoder and decoder that interleave the semantic and the detail branch.
 
 Both run their trunk layer by layer; after some layers an `InteractionStage` lets the
-branches attend to each other and then advances the detail branch (spec §7, §11).
+branches attend to each other and then advances the detail branch.  See
+docs/architecture.md#dual-branch-encoder and docs/architecture.md#dual-branch-decoder.
 """
 
 from flax import linen as nn

@@ -1,4 +1,7 @@
-"""Fusion of both branches into logits over the VQGAN's codes (spec §12)."""
+"""Fusion of both branches into logits over the VQGAN's codes.
+
+See docs/architecture.md#latent-fusion.
+"""
 
 from functools import partial
 

@@ -1,4 +1,7 @@
-"""Joint attention that removes what the two branches share (spec §6)."""
+"""Joint attention that removes what the two branches share.
+
+See docs/architecture.md#interaction.
+"""
 
 import jax.numpy as jnp
 from flax import linen as nn

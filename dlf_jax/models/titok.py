@@ -1,4 +1,7 @@
-"""The semantic branch: TiTok encoder and decoder in named steps (spec §7, §11).
+"""The semantic branch: TiTok encoder and decoder in named steps.
+
+See docs/architecture.md#dual-branch-encoder and
+docs/architecture.md#dual-branch-decoder.
 
 The dual-branch networks run the trunk layer by layer, with the detail branch in
 between, so both classes offer `embed`, `block` and `readout` rather than one call.
@@ -16,7 +19,8 @@ from dlf_jax.typing import Array, Float
 def legacy_token_reshape(tokens: Float[Array, "T K D"]) -> Float[Array, "T D K"]:
     """Reinterprets each item's row-major buffer as (D, K): a reshape, no transpose.
 
-    TiTok was trained with this quirk, so its weights need it (spec §7.5).
+    TiTok was trained with this quirk, so its weights need it
+    (docs/architecture.md#dual-branch-encoder).
     """
     count, length, width = tokens.shape
     return tokens.reshape(count, width, length)

@@ -1,4 +1,4 @@
-"""The VQGAN whose latent space the codec predicts (spec §13)."""
+"""The VQGAN whose latent space the codec predicts (docs/architecture.md#vqgan)."""
 
 from flax import linen as nn
 from flax import struct
@@ -149,7 +149,10 @@ class VQGAN(nn.Module):
         return self.quantizer(latent)
 
     def lookup(self, logits: Float[Array, "B h w K"]) -> Float[Array, "B h w E"]:
-        """The expected code vector under softmax(`logits`) (spec §12)."""
+        """The expected code vector under softmax(`logits`).
+
+        See docs/architecture.md#latent-fusion.
+        """
         return nn.softmax(logits) @ self.quantizer.codebook
 
     def decode(

@@ -1,4 +1,4 @@
-"""The ConvNeXt block of the detail branch (spec §5)."""
+"""The ConvNeXt block of the detail branch (docs/architecture.md#convnext-block)."""
 
 from flax import linen as nn
 

@@ -1,4 +1,7 @@
-"""The depthwise-convolution block of the detail bottleneck (spec §9.1)."""
+"""The depthwise-convolution block of the detail bottleneck.
+
+See docs/architecture.md#depth-convolution-block.
+"""
 
 import jax.numpy as jnp
 from flax import linen as nn

@@ -1,12 +1,14 @@
-"""The primitives of spec §2, with the constants the official weights expect.
+"""The primitives of the networks, with the constants the official weights expect.
+
+See docs/architecture.md#primitives.
 
 Kernels start as Flax's do, with a variance of 1/fan-in, and biases at 0, so that a
-signal keeps its size at any width.  The released networks start otherwise (spec §17),
-which suits their widths and pre-trained parts: at an eighth of the width, and from
-nothing, their constants leave next to no signal after a few layers.  The last layer of
-a residual branch starts at 0, but for the attention of `TransformerBlock`: fresh
-networks are short chains of linear maps, which learn in tens of steps what random
-branches would bury for thousands.
+signal keeps its size at any width.  The released networks start otherwise
+(docs/architecture.md#initialisation), which suits their widths and pre-trained parts:
+at an eighth of the width, and from nothing, their constants leave next to no signal
+after a few layers.  The last layer of a residual branch starts at 0, but for the
+attention of `TransformerBlock`: fresh networks are short chains of linear maps, which
+learn in tens of steps what random branches would bury for thousands.
 
 Linear maps and convolutions compute in the type of their kernel, normalisations in
 float32: whoever hands in kernels in bfloat16 gets a network in mixed precision.

@@ -1,4 +1,4 @@
-"""Convolutional blocks of the taming VQGAN (spec §13)."""
+"""Convolutional blocks of the taming VQGAN (docs/architecture.md#vqgan)."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,7 @@
-"""Swin groups with one position matrix for all heads (spec §4)."""
+"""Swin groups with one position matrix for all heads.
+
+See docs/architecture.md#swin-groups.
+"""
 
 import jax.numpy as jnp
 from flax import linen as nn

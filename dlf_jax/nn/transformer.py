@@ -1,4 +1,4 @@
-"""The pre-norm transformer block of the trunks (spec §3)."""
+"""The pre-norm transformer block of the trunks (docs/architecture.md#vit-trunk)."""
 
 import jax
 import jax.numpy as jnp

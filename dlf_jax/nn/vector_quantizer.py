@@ -1,4 +1,7 @@
-"""Vector quantisers: Euclidean (VQGAN, spec §13) and on the sphere (spec §8)."""
+"""Vector quantisers: Euclidean (the VQGAN's) and on the sphere (the semantic one).
+
+See docs/architecture.md#vqgan and docs/architecture.md#semantic-quantiser.
+"""
 
 import jax
 import jax.numpy as jnp

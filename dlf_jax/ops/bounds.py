@@ -13,7 +13,8 @@ def lower_bound(x: Float[Array, "*S"], bound: float) -> Float[Array, "*S"]:
     """max(x, bound), with a one-sided gradient below the bound.
 
     Gradient: g passes where ``x >= bound`` or ``g < 0`` (a descent step would raise x),
-    and is zero elsewhere (spec §9.3).  `bound` is a constant, not traced.
+    and is zero elsewhere (docs/architecture.md#primitives).  `bound` is a constant,
+    not traced.
     """
     return jnp.maximum(x, bound)
 

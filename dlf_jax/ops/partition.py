@@ -1,4 +1,6 @@
-"""The four complementary parts in which the detail latent is coded (spec §9.4).
+"""The four complementary parts in which the detail latent is coded.
+
+See docs/architecture.md#four-parts.
 
 Cells fall in four classes by the parity of row and column, channels in four consecutive
 groups.  In part k, class p codes group ``GROUP_OF_CLASS[k][p]``, so that every cell has

@@ -29,7 +29,8 @@ def pixel_shuffle(x: Float[Array, "B H W C"], factor: int) -> Float[Array, "B H2
     """Moves channels to space; a channel index is (output channel, row, column).
 
     Output ``[r·f + i, c·f + j, ch]`` is input ``[r, c, f²·ch + f·i + j]``, which is not
-    the order of TensorFlow's ``depth_to_space`` (spec §11).
+    the order of TensorFlow's ``depth_to_space``
+    (docs/architecture.md#dual-branch-decoder).
     """
     batch, height, width, channels = x.shape
     out = channels // factor**2

@@ -41,7 +41,7 @@ def shift_masks(size: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       Two float32 arrays (size², size²) of 0 and −inf: the first, for the last window
       row, forbids pairs between the upper and the lower half; the second, for the last
-      window column, between left and right (spec §4).
+      window column, between left and right (docs/architecture.md#swin-groups).
     """
     halves = np.stack(np.divmod(np.arange(size * size), size)) >= size // 2
     forbidden = halves[:, :, None] != halves[:, None, :]

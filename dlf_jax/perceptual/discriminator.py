@@ -26,7 +26,7 @@ class PatchDiscriminator(nn.Module):
       num_strided: layers of stride 2; two of stride 1 follow.
 
     Reference: Isola et al., "Image-to-Image Translation with Conditional Adversarial
-    Networks", CVPR 2017; DLF, architecture spec §15.4.
+    Networks", CVPR 2017; docs/architecture.md#image-loss.
     """
 
     channels: int = 64

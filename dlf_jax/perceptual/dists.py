@@ -19,7 +19,7 @@ class DISTS(nn.Module):
             exist for 1 only.
 
     Reference: Ding, Ma, Wang, Simoncelli, "Image Quality Assessment: Unifying Structure
-    and Texture Similarity", TPAMI 2020; DLF, architecture spec §16.
+    and Texture Similarity", TPAMI 2020; docs/architecture.md#evaluation-metrics.
     """
 
     channel_divisor: int = 1

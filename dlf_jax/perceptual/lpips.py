@@ -22,7 +22,7 @@ class LPIPS(nn.Module):
             exist for 1 only.
 
     Reference: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a
-    Perceptual Metric", CVPR 2018; DLF, architecture spec §15.4.
+    Perceptual Metric", CVPR 2018; docs/architecture.md#image-loss.
     """
 
     net: Literal["alex", "vgg"] = "vgg"

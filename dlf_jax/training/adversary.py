@@ -40,7 +40,9 @@ def adversarial_terms(
     recon: Float[Array, "B H W 3"],
     weight: Float[Array, ""],
 ) -> Adversarial:
-    """Hinge loss of the discriminator, and the decoder's share (spec §15.4).
+    """Hinge loss of the discriminator, and the decoder's share.
+
+    See docs/architecture.md#image-loss.
 
     Args:
       judge: the discriminator; its variables are ``params["discriminator"]``.

@@ -25,14 +25,15 @@ class LossConfig:
     """Weights of the loss terms.
 
     Attributes:
-      l1, lpips: of the image loss (spec §15.4); LPIPS is that of VGG16, and 0 leaves it
-        out.
+      l1, lpips: of the image loss (docs/architecture.md#image-loss); LPIPS is that
+        of VGG16, and 0 leaves it out.
       lpips_alex: of LPIPS-AlexNet on everything decoded, which costs a twentieth of
         the other on as many pixels; 0 leaves it out.
       dists: of DISTS on what LPIPS-VGG sees, which asks for the texture of the original
         rather than for its pixels; 0 leaves it out.
       blockiness: of the grid of cells that shows in an image; 0 leaves it out.
-      latent, cross_entropy: of the alignment loss (spec §15.3).
+      latent, cross_entropy: of the alignment loss
+        (docs/architecture.md#alignment-loss).
       continuous_target: the latent term asks for the VQGAN's latent before its
         quantiser, and not for the code; with a codebook that is trained, codes as
         targets would shrink it.
@@ -138,7 +139,7 @@ def _image_terms(
     image: Array,
     recon: Array,
 ) -> tuple[Array, dict[str, Array]]:
-    """Image loss without the adversarial term (spec §15.4)."""
+    """Image loss without the adversarial term (docs/architecture.md#image-loss)."""
 
     few = slice(config.lpips_images or None)
     crops = objectives.crop_pairs(

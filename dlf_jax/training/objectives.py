@@ -13,7 +13,10 @@ _VISIBLE = 2.0 / 127.5  # a difference of two 8-bit levels
 def vq_loss(
     codebook_loss: Float[Array, ""], commitment_loss: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Codebook term plus a quarter of the commitment term (spec §8)."""
+    """Codebook term plus a quarter of the commitment term.
+
+    See docs/architecture.md#semantic-quantiser.
+    """
     return codebook_loss + _COMMITMENT * commitment_loss
 
 
@@ -125,7 +128,7 @@ def generator_loss(fake_logits: Float[Array, "B h w 1"]) -> Float[Array, ""]:
 def hinge_loss(
     real_logits: Float[Array, "B h w 1"], fake_logits: Float[Array, "B h w 1"]
 ) -> Float[Array, ""]:
-    """What the discriminator minimises (spec §15.4)."""
+    """What the discriminator minimises (docs/architecture.md#image-loss)."""
     real, fake = jax.nn.relu(1.0 - real_logits), jax.nn.relu(1.0 + fake_logits)
     return 0.5 * (jnp.mean(real) + jnp.mean(fake))
 
@@ -133,7 +136,9 @@ def hinge_loss(
 def adaptive_weight(
     nll_gradient: Float[Array, "*S"], generator_gradient: Float[Array, "*S"]
 ) -> Float[Array, ""]:
-    """Factor that gives the adversarial term the pull of the others (spec §15.4).
+    """Factor that gives the adversarial term the pull of the others.
+
+    See docs/architecture.md#image-loss.
 
     Args:
       nll_gradient: of L1 plus LPIPS, with respect to the decoder's last kernel.

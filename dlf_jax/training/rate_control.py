@@ -53,7 +53,7 @@ class RateControl:
         Returns:
           The next rungs: one up above the window, one down below it, within the ladder.
 
-        Reference: DLF, architecture spec §15.2.
+        Reference: docs/architecture.md#rate-control.
         """
         if not self.windows:
             return rungs

@@ -56,8 +56,9 @@ SEMANTIC_CODEBOOK = "tokens/embedding"
 _SEMANTIC = "encoder/(patch_embed|semantic)/.*|decoder/semantic/.*|tokens/.*"
 _DETAIL = "(encoder|decoder|analysis|context|synthesis|fusion)/.*"
 
-# Released split (spec §15.1): the semantic branch is frozen, the shift masks of the
-# detail branch are trained and those of the fusion are not (spec §15.5).
+# Released split (docs/architecture.md#training-stages): the semantic branch is
+# frozen, the shift masks of the detail branch are trained and those of the fusion are
+# not (docs/architecture.md#shift-masks).
 _CODEC: Rules = (
     (_SEMANTIC, FROZEN),
     ("fusion/.*_mask", FROZEN),
@@ -236,7 +237,7 @@ def graft_moments(opt_state: Any, donor: Any) -> tuple[Any, GraftReport]:
     """Takes over Adam's moments and step count of every group that `donor` has whole.
 
     Groups that are new stay fresh, as the VQGAN's decoder does at the start of the
-    released image stage (spec §15.5).
+    released image stage (docs/architecture.md#optimisation).
 
     Args:
       opt_state: fresh state of `dlf_jax.training.optimizer.make_optimizer`.

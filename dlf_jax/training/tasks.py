@@ -135,7 +135,10 @@ def _tokenize(model_config: DLFConfig, config: LossConfig) -> Task:
 
 
 def _align(model_config: DLFConfig, config: LossConfig) -> Task:
-    """The joint codec, predicting the latents of the VQGAN (spec §15.3)."""
+    """The joint codec, predicting the latents of the VQGAN.
+
+    See docs/architecture.md#alignment-loss.
+    """
     model = DLF(model_config)
 
     def loss(params: Any, constants: Any, image: Array, draws: Draws) -> Outcome:
@@ -171,7 +174,7 @@ def _fit_context(model_config: DLFConfig, config: LossConfig) -> Task:
 
 
 def _reconstruct(model_config: DLFConfig, config: LossConfig) -> Task:
-    """The joint codec, judged by its images (spec §15.4)."""
+    """The joint codec, judged by its images (docs/architecture.md#image-loss)."""
     model = DLF(model_config)
 
     def num_cells(side: int) -> int:

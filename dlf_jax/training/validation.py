@@ -64,7 +64,7 @@ def make_validate(
     Raises:
       UserError: LPIPS's weights are needed and cannot be fetched.
 
-    Reference: DLF, architecture spec §15.2: whole photos, rounded symbols.
+    Reference: docs/architecture.md#rate-control: whole photos, rounded symbols.
     """
     if not len(photos):
         return lambda params, constants: Findings()

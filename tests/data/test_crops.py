@@ -26,7 +26,10 @@ def test_crop_without_scaling_is_a_window_of_the_photo():
 
 @pytest.mark.parametrize(("height", "width"), [(20, 50), (70, 30), (33, 31)])
 def test_small_photos_are_enlarged_and_then_cropped(height, width):
-    """As if the photo had been resized until its shorter side fits (spec §15.6)."""
+    """As if the photo had been resized until its shorter side fits.
+
+    See docs/architecture.md#training-data.
+    """
     photo = _noise(height, width)
     scale = 48 / min(height, width)
     shape = (round(width * scale), round(height * scale))

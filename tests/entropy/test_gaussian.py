@@ -10,7 +10,7 @@ CEILING = -np.log2(1e-5)
 
 
 def expected_bits(values, scales):
-    """The formula of spec §9.5 in double precision."""
+    """The formula of docs/architecture.md#rate-estimate in double precision."""
     p = stats.norm.cdf((values + 0.5) / scales) - stats.norm.cdf(
         (values - 0.5) / scales
     )

@@ -1,5 +1,6 @@
 """Numbers of parameters of the published sizes, without computing any."""
 
+import functools
 import math
 
 import jax
@@ -10,7 +11,7 @@ from flax import traverse_util
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
 
-# Part -> beginnings of its parameter paths, and its size in spec §18.
+# Part -> beginnings of its parameter paths, and its size in the official network.
 SIZES_OF_DLF_L = {
     "encoder trunk": (("encoder/semantic/trunk/block_",), 302_309_376),
     "encoder embeddings, norms and readout": (
@@ -66,6 +67,7 @@ SIZES_OF_DLF_L = {
 }
 
 
+@functools.cache
 def parameter_counts(name: str) -> dict[str, int]:
     """Path -> number of elements; masks of shifted windows are left out."""
     config = VARIANTS[name]
@@ -106,8 +108,21 @@ def test_parts_of_dlf_l_are_all_of_it(dlf_l):
         for path, n in dlf_l.items()
         if not path.startswith(("vqgan/encoder/", "vqgan/quant_conv/"))
     }
-    # The total of spec §18.
+    # The total of docs/architecture.md#sizes-and-cost.
     assert sum(at_inference.values()) == 1_236_671_391
+
+
+@pytest.mark.parametrize("name", ["dlf-l", "dlf-nano"])
+def test_the_document_states_the_sizes(repository, name):
+    lines = (repository / "docs/architecture.md").read_text("utf-8").splitlines()
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines]
+    column = next(row for row in rows if "dlf-smoke" in row).index(name)
+    stated = {row[0]: row[column] for row in rows if len(row) == 4}
+    counts = parameter_counts(name)
+    training = ("vqgan/encoder/", "vqgan/quant_conv/")
+    at_inference = sum(n for p, n in counts.items() if not p.startswith(training))
+    assert stated["parameters at inference"] == f"{at_inference:,}"
+    assert stated["with the VQGAN's encoder"] == f"{sum(counts.values()):,}"
 
 
 def test_dlf_nano_is_small():

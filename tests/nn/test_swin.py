@@ -13,7 +13,7 @@ WINDOW, HEAD, WIDTH = 4, 4, 8
 
 
 def reference_attention(params, x, shifted, relative):
-    """Window attention by spec §4, one query at a time."""
+    """Window attention by docs/architecture.md#swin-groups, a query at a time."""
     params = jax.tree.map(np.asarray, params)
     _, height, width, channels = x.shape
     shift = WINDOW // 2 if shifted else 0

@@ -5,7 +5,7 @@ import pytest
 from dlf_jax.ops.partition import fold, part_masks, unfold
 
 # Part -> for channel groups 0 … 3 the class of the cells that are active, where
-# a b    are the cells of a 2x2 block (spec §9.4).
+# a b    are the cells of a 2x2 block (docs/architecture.md#four-parts).
 # c d
 TABLE = ("abcd", "dcba", "cdab", "badc")
 

@@ -24,7 +24,7 @@ from dlf_jax.training.steps import StepConfig, make_train_step
 
 _LOSS = tasks.LossConfig(lpips_crop=256)  # the released weights of the terms
 # Last digits decide on which side of a kink of L1, LPIPS or the discriminator a value
-# lies, so that gradients agree to this only (spec §21).
+# lies, so that gradients agree to this only (docs/architecture.md#numerics).
 _KINKS = 3e-2
 
 # Official names of what only training has, in the manner of
@@ -257,7 +257,7 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
         ("logits/fake", "logits_fake"),
     ):
         np.testing.assert_allclose(found[ours], golden[theirs], rtol=5e-5, err_msg=ours)
-    # A ratio of two gradients, held to what spec §21 asks of the terms of a loss.
+    # A ratio of two gradients, which is less exact than the terms of a loss.
     np.testing.assert_allclose(
         found["adversarial_weight"], golden["d_weight"], rtol=1e-4
     )

@@ -1,4 +1,4 @@
-"""The λ ladder follows the rules of spec §15.2."""
+"""The λ ladder follows the rules of docs/architecture.md#rate-control."""
 
 import numpy as np
 import pytest

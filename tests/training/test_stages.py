@@ -99,7 +99,10 @@ def test_split_of_the_joint_stages(shapes, path, align, pixel, tuned):
 
 
 def test_the_last_released_pass_trains_all_of_the_codec(shapes):
-    """The tokens and the shift masks of the detail branch as well (spec §15.1)."""
+    """The tokens and the shift masks of the detail branch as well.
+
+    See docs/architecture.md#shift-masks.
+    """
     trained = _trained(shapes, "tune_semantic", True)
     frozen = set(path_names(shapes["tune_semantic"])) - trained
     assert _trained(shapes, "pixel_512", False) < trained
