@@ -83,7 +83,7 @@ def test_relative_links_resolve(repository):
 
 
 def test_nothing_refers_to_sections_by_number(repository):
-    """Numbers change, and the document that once had these is not in the repository."""
+    """Headings have no numbers: a reference is a name that readers can find."""
     pattern = re.compile(r"§|\barchitecture spec\b|\bspec\.md\b")
     wrong = [
         f"{path.relative_to(repository)}: {line.strip()}"

@@ -65,7 +65,7 @@ def _four_steps(
     context: ContextModel,
     code: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs the parts in order (docs/architecture.md#steps).
+    """Runs the parts in order (docs/architecture.md#coding-steps).
 
     Args:
       context: the context model.

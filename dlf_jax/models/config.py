@@ -95,7 +95,7 @@ class DLFConfig:
       num_rates: rate points that share these weights.
       fusion_width: inner width of the latent fusion.
       skip_threshold: a symbol whose scale is below this is not coded
-        (docs/architecture.md#steps).
+        (docs/architecture.md#coding-steps).
       vqgan: the image autoencoder.
     """
 
