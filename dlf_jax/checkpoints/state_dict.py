@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from dlf_jax.checkpoints.arrays import LazyArray, read_safetensors, write_safetensors
 from dlf_jax.errors import UserError
+from dlf_jax.extras import how
 
 _NPY = ".npy"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -135,7 +136,7 @@ def _read_torch(path: Path, *, mmap: bool) -> dict[str, LazyArray]:
         import torch
     except ImportError as error:
         raise UserError(
-            f"{path} is a PyTorch file, and torch is not installed: pip install torch, "
+            f"{path} is a PyTorch file, and torch is missing: {how('torch', 'torch')}, "
             "or save its state dict as .safetensors where torch is"
         ) from error
     # Lightning keeps objects of its own beside the state dict.

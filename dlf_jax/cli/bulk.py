@@ -1,7 +1,6 @@
 """``dlf bulk``: what other commands do, over many files and hosts."""
 
 import functools
-import importlib.util
 import logging
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import click
 from dlf_jax.cli.evaluate import known_names, specs_of
 from dlf_jax.cli.session import limit_options
 from dlf_jax.errors import UserError
+from dlf_jax.extras import needs
 from dlf_jax.limits import Limits
 
 _FAILED = 1
@@ -46,8 +46,7 @@ def _job_options(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def checked(**kwargs):
-        if importlib.util.find_spec("apache_beam") is None:
-            raise UserError("apache-beam is missing: pip install 'dlf-jax[beam]'")
+        needs("apache_beam", "beam", "apache-beam")
         # Beam warns of what it does without, and of every option that it passes on.
         logging.getLogger().setLevel(logging.ERROR)
         kwargs["output"] = kwargs["output"].rstrip("/")

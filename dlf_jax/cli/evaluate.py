@@ -1,6 +1,5 @@
 """``dlf evaluate``."""
 
-import importlib.util
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 
 from dlf_jax.errors import UserError
+from dlf_jax.extras import needs
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
 _METRICS = "psnr,ms_ssim,lpips,dists"
@@ -80,8 +80,7 @@ def evaluate(
     interrupted one stopped.
     """
     for package in ("pandas", "matplotlib"):
-        if importlib.util.find_spec(package) is None:
-            raise UserError(f"{package} is missing: pip install 'dlf-jax[evaluate]'")
+        needs(package, "evaluate")
     # Several processes share a GPU.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import pandas as pd

@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from dlf_jax.extras import needs
+
 _FORWARD = {"ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -12,14 +14,14 @@ _FORWARD = {"ignore_unknown_options": True, "help_option_names": []}
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def train(arguments: tuple[str, ...]) -> None:
     """Trains one stage; see `dlf train --help`."""
-    _run("dlf_jax.training.main", arguments)
+    _run("dlf_jax.training.main", arguments, "grain", "tensorboardX")
 
 
 @click.command(context_settings=_FORWARD)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def export(arguments: tuple[str, ...]) -> None:
     """Makes a model directory of a training run; see `dlf export --help`."""
-    _run("dlf_jax.training.export", arguments)
+    _run("dlf_jax.training.export", arguments, "grain")
 
 
 @click.command(context_settings=_FORWARD)
@@ -29,6 +31,9 @@ def aot(arguments: tuple[str, ...]) -> None:
     _run("dlf_jax.training.aot", arguments)
 
 
-def _run(module: str, arguments: tuple[str, ...]) -> None:
+def _run(module: str, arguments: tuple[str, ...], *libraries: str) -> None:
+    """Runs a module as a program; `libraries` are those of the extra train it needs."""
+    for library in libraries:
+        needs(library, "train")
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)

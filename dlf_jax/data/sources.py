@@ -22,6 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 import grain
 
 from dlf_jax.errors import UserError
+from dlf_jax.extras import needs
 from dlf_jax.files import read_file
 
 _SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .ppm .avif .jp2".split())
@@ -162,12 +163,7 @@ class TfdsSource:
 
 def _prepared_builder(name: str) -> tuple[Any, Any]:
     """tfds itself, and a builder with data."""
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise UserError(
-            'tfds: needs TensorFlow Datasets: pip install "dlf-jax[tfds]"'
-        ) from error
+    tfds = needs("tensorflow_datasets", "tfds", "tensorflow-datasets")
     try:
         builder = tfds.builder(name)
     except ValueError as error:  # unknown, or with an unknown configuration

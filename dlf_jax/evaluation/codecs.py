@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import importlib
-from types import ModuleType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -79,20 +78,6 @@ def open_codec(name: str) -> ImageCodec:
         raise UserError(f"codec {name!r} is not complete or too long: use {example}")
     module = importlib.import_module(f"dlf_jax.evaluation.{module}")
     return module.open_codec(model if takes_model else kind)
-
-
-def need(package: str, module: str, codec: str) -> ModuleType:
-    """Imports a library that is not always there.
-
-    Raises:
-      UserError: it is not; the message says how to get it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise UserError(
-            f"codec {codec} needs {package}: pip install {package}"
-        ) from None
 
 
 # Kind -> module with `open_codec(model or kind)`, and whether a model is named.

@@ -11,7 +11,7 @@ import PIL
 from PIL import Image, features
 
 from dlf_jax.errors import UserError
-from dlf_jax.evaluation.codecs import need
+from dlf_jax.extras import needs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,10 +54,11 @@ def open_codec(kind: str) -> PillowCodec:
     """
     version = f"Pillow {PIL.__version__}"
     if kind == "heif":
-        need("pillow-heif", "pillow_heif", kind).register_heif_opener()
+        needs("pillow_heif", "evaluate", "pillow-heif").register_heif_opener()
         version = f"pillow-heif {metadata.version('pillow-heif')}"
     elif kind == "jxl":
-        need("pillow-jxl-plugin", "pillow_jxl", kind)  # importing it registers it
+        # Importing it registers it.
+        needs("pillow_jxl", "evaluate", "pillow-jxl-plugin")
         version = f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}"
     elif not features.check(_FEATURES[kind]):
         raise UserError(f"this Pillow was built without {kind}: pip install -U pillow")

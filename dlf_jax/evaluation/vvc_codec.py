@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 
 from dlf_jax.errors import UserError
-from dlf_jax.evaluation.codecs import need
+from dlf_jax.extras import needs
 
 _PRESET = "medium"
 _COLOURS = "color_matrix=bt709"
@@ -78,7 +78,7 @@ def open_codec(kind: str) -> VVCCodec:
       UserError: imageio-ffmpeg is missing, or its ffmpeg does not work or has no
         vvenc.
     """
-    package = need("imageio-ffmpeg", "imageio_ffmpeg", kind)
+    package = needs("imageio_ffmpeg", "evaluate", "imageio-ffmpeg")
     try:
         ffmpeg = package.get_ffmpeg_exe()
         command = [ffmpeg, "-hide_banner", "-encoders"]

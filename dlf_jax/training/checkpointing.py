@@ -14,6 +14,7 @@ from orbax.checkpoint.checkpoint_managers import (
 )
 
 from dlf_jax.errors import UserError
+from dlf_jax.extras import how
 from dlf_jax.training.state import TrainState
 
 _CONFIG, _FOLDER = "config.json", "checkpoints"
@@ -206,7 +207,7 @@ def absolute(workdir: str) -> epath.Path:
         path.exists()
     except ImportError as error:
         raise UserError(
-            f'{workdir}: {error}; for gs:// there is pip install "dlf-jax[gcs]"'
+            f"{workdir}: {error}; for gs:// {how('gcs', 'gcsfs google-cloud-storage')}"
         ) from error
     except Exception as error:  # those of every storage's own library
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -171,5 +171,5 @@ def test_what_cannot_be_opened_is_said(specification, message, tmp_path, tfds_fo
 
 def test_tfds_is_optional(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(UserError, match=r'pip install "dlf-jax\[tfds\]"'):
+    with pytest.raises(UserError, match=r'pip install "\.\[tfds\]"'):
         open_source("tfds:clic")
