@@ -16,7 +16,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "dlf_jax"
 
-_BASE = {"compilation", "errors", "files", "typing", "limits"}
+_BASE = {"compilation", "errors", "extras", "files", "libtpu", "typing", "limits"}
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
 _CODEC = _NETWORK | {"coding", "checkpoints"}
 
@@ -25,7 +25,9 @@ _CODEC = _NETWORK | {"coding", "checkpoints"}
 MAY_IMPORT = {
     "compilation": set(),
     "errors": set(),
+    "extras": {"errors"},
     "files": {"errors"},
+    "libtpu": set(),
     "limits": set(),
     "typing": set(),
     "ops": _BASE,

@@ -7,6 +7,7 @@ import sys
 import click
 
 import dlf_jax
+from dlf_jax import libtpu
 from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
@@ -31,6 +32,8 @@ class _Program(click.Group):
         """
         # Libraries below jax would add lines of their own.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if not libtpu.has_tpu():
+            libtpu.expect_no_tpu()
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # names of any bytes
         try:

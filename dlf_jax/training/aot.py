@@ -6,6 +6,7 @@ Needs the extra aot.
 """
 
 import os
+import re
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,8 @@ from jax.sharding import Mesh
 from ml_collections import config_flags
 
 from dlf_jax.errors import UserError
+from dlf_jax.extras import needs
+from dlf_jax.libtpu import expect_no_tpu
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
@@ -36,31 +39,54 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
 )
 _TOPOLOGY = flags.DEFINE_string(
-    "topology", None, "Slice of chips, such as v5e:4x4, v4:2x2x1 or v5p:2x2x1."
+    "topology", None, "Slice of chips, such as v5e:4x4, v6e:2x4 or v5p:2x2x1."
 )
 _PHOTO = flags.DEFINE_integer(
     "photo", None, "Compile the codec for photos of this side instead of a stage."
 )
 
 
+_NAME = re.compile(r"([a-z0-9 ]+):(\d+(?:x\d+){1,2})((?:_un|_)twisted)?")
+# What people and other tools call them.
+_SYNONYMS = {"v5litepod": "v5e", "v7x": "tpu7x"}
+# Their two cores make one device, as on the real ones. Others have no such mode.
+_MEGACORE = {"v4", "v5p"}
+
+
 def slice_of(topology: str) -> list[Any]:
-    """Devices of a slice by its name.
+    """Devices of a slice by its name, such as "v5e:4x4"; capitals do not matter.
 
     Raises:
-      UserError: libtpu is missing, or does not know it.
+      UserError: libtpu is missing, in use, or does not know the slice.
     """
-    # Two cores of a v4 or v5p chip are one device, as on the real ones.
-    options = (
-        {} if topology.startswith(("v5e", "v6e")) else {"chip_config_name": "megacore"}
-    )
+    unknown = f"unknown TPU topology {topology!r}: try v5e:4x4, v6e:2x4 or v5p:2x2x1"
+    match = _NAME.fullmatch(topology.strip().lower())
+    if match is None:
+        raise UserError(unknown)
+    chip, shape, twist = match.groups(default="")
+    chip = _SYNONYMS.get(chip, chip)
+    options = {"chip_config_name": "megacore"} if chip in _MEGACORE else {}
+    if set(shape.split("x")) == {"1"}:  # less than the four chips of most hosts
+        options["chips_per_host_bounds"] = [1, 1, 1]
+    if "TPU_LIBRARY_PATH" not in os.environ:
+        needs("libtpu", "aot", "jax[tpu]")
+    # The slice is described, not asked for: nothing here must look for a TPU, nor wait
+    # for a process that has one.
+    expect_no_tpu()
+    os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"
     try:
-        found = topologies.get_topology_desc(topology, platform="tpu", **options)
+        found = topologies.get_topology_desc(
+            f"{chip}:{shape}{twist}", platform="tpu", **options
+        )
     except Exception as error:  # libtpu and jax raise many kinds
         reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"topology {topology!r} cannot be had; is the extra `aot` installed? "
-            f"({reason})"
-        ) from error
+        if "lockfile" in reason:
+            raise UserError(
+                "another process uses libtpu and holds /tmp/libtpu_lockfile: wait for "
+                "its end, or remove the file if there is none"
+            ) from error
+        reason = reason.removeprefix("INVALID_ARGUMENT: ")
+        raise UserError(f"{unknown} (libtpu: {reason})") from error
     return list(found.devices)
 
 
@@ -146,9 +172,7 @@ def main(_: list[str]) -> None:
     """Compiles, and prints a row of the table."""
     if _CONFIG.value is None or _TOPOLOGY.value is None:
         fail("name the slice with --topology and the settings with --config")
-    # The slice is described, not asked for: nothing here must look for a TPU.
     jax.config.update("jax_platforms", "cpu")
-    os.environ["TPU_SKIP_MDS_QUERY"] = "1"
     config = _CONFIG.value
     try:
         devices = slice_of(_TOPOLOGY.value)

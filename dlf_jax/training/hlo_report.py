@@ -6,17 +6,7 @@ from typing import Any
 
 import jax
 
-from dlf_jax.training.utilization import peak_flops
-
-# By the start of jax's device_kind: bytes of memory, its bandwidth, and that of all
-# links of a chip together, in bytes/s.  Source: cloud.google.com/tpu/docs, pages of
-# the versions.
-_CHIPS = {
-    "TPU v5 lite": (16e9, 819e9, 200e9),
-    "TPU v4": (32e9, 1228e9, 300e9),
-    "TPU v5": (95e9, 2765e9, 600e9),
-    "TPU v6 lite": (32e9, 1640e9, 448e9),
-}
+from dlf_jax.training import chips
 
 HEADER = (
     "| program | mesh | batch | arguments GB | temporaries GB | results GB | of memory "
@@ -60,13 +50,14 @@ def _size(dtype: str, shape: str) -> int:
 
 
 def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
-    """A row: per device, but for the batch and the images/s of the whole mesh.
+    """One row of the table: per device, except batch and images/s (whole mesh).
 
     Results are those that do not take the place of arguments.
 
     Images/s is a bound, not a forecast: the step as fast as the slowest of arithmetic,
-    memory and links at their peaks allows.  Of a program that a newer compiler wrote in
-    words that jax cannot read, the collectives are unknown, and the links left out.
+    memory and links at their peaks allows.  Columns that rest on a figure of a chip are
+    unknown for a chip that is not in `chips`.  Of a program that a newer compiler wrote
+    in words that jax cannot read, the collectives are unknown, and the links left out.
 
     Args:
       name, mesh: first columns.
@@ -75,9 +66,7 @@ def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
       kind: `jax.Device.device_kind`.
     """
     memory, cost = program.memory_analysis(), program.cost_analysis()
-    size, bandwidth, links = next(
-        chip for start, chip in _CHIPS.items() if kind.startswith(start)
-    )
+    chip = chips.find(kind)
     try:
         found = collectives(program.as_text())
         listed = [f"{n} {k} {b / 1e9:.2f} GB" for k, (n, b) in found.items()] or [
@@ -85,24 +74,28 @@ def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
         ]
     except jax.errors.JaxRuntimeError:
         found, listed = {}, ["unknown"]
-    seconds = max(
-        cost["flops"] / peak_flops(kind),
-        cost["bytes accessed"] / bandwidth,
-        sum(moved for _, moved in found.values()) / links,
-    )
     parts = (
         memory.argument_size_in_bytes,
         memory.temp_size_in_bytes,
         memory.output_size_in_bytes - memory.alias_size_in_bytes,
     )
+    share, images = "unknown", "unknown"
+    if chip is not None:
+        moved = sum(size for _, size in found.values())
+        seconds = max(
+            cost["flops"] / chip.flops,
+            cost["bytes accessed"] / chip.bandwidth,
+            moved / chip.links if chip.links else 0,
+        )
+        share, images = f"{sum(parts) / chip.memory:.0%}", f"{batch / seconds:.1f}"
     columns = (
         name,
         mesh,
         batch,
         *(f"{part / 1e9:.2f}" for part in parts),
-        f"{sum(parts) / size:.0%}",
+        share,
         f"{cost['flops'] / 1e12:.2f}",
         ", ".join(listed),
-        f"{batch / seconds:.1f}",
+        images,
     )
     return f"| {' | '.join(map(str, columns))} |"

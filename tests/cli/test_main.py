@@ -2,6 +2,7 @@
 
 import gc
 import importlib.util
+import os
 import runpy
 import sys
 import threading
@@ -9,6 +10,7 @@ import threading
 import pytest
 
 import dlf_jax
+from dlf_jax import libtpu
 from dlf_jax.cli import session
 from dlf_jax.errors import UserError
 
@@ -106,3 +108,12 @@ def test_commands_that_end_soon_collect_no_garbage():
     assert gc.isenabled()
     assert gc.get_freeze_count() > 0
     gc.unfreeze()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_libtpu_is_told_only_of_an_absent_tpu(there, dlf, monkeypatch):
+    monkeypatch.setenv("TPU_SKIP_MDS_QUERY", "")  # so that it is put back as it was
+    monkeypatch.delenv("TPU_SKIP_MDS_QUERY")
+    monkeypatch.setattr(libtpu, "has_tpu", lambda: there)
+    assert dlf("models")[0] == 0
+    assert os.environ.get("TPU_SKIP_MDS_QUERY") == (None if there else "1")

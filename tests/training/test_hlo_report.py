@@ -52,7 +52,7 @@ def test_row_is_bound_by_the_slowest(flops, moved, bound):
     row = report("pixel", "1x16", 16, _Program(flops, moved), "TPU v5 lite")
     columns = [column.strip() for column in row.strip("|").split("|")]
     assert len(columns) == HEADER.splitlines()[0].count("|") - 1
-    assert columns[:7] == ["pixel", "1x16", "16", "3.00", "2.00", "0.50", "34%"]
+    assert columns[:7] == ["pixel", "1x16", "16", "3.00", "2.00", "0.50", "33%"]
     assert columns[-1] == bound
 
 
@@ -65,3 +65,15 @@ def test_a_program_that_jax_cannot_read_has_a_row_without_its_collectives():
     program = _UnreadableProgram(1.0, 1638e9)
     row = report("pixel", "1x16", 16, program, "TPU v5 lite")
     assert row.endswith("| unknown | 8.0 |")
+
+
+def test_a_chip_that_is_not_known_leaves_its_columns_open():
+    row = report("pixel", "1x16", 16, _Program(1.0, 1.0), "TPU v9")
+    columns = [column.strip() for column in row.strip("|").split("|")]
+    assert columns[3:8] == ["3.00", "2.00", "0.50", "unknown", "0.00"]
+    assert columns[-1] == "unknown"
+
+
+def test_a_chip_without_published_links_is_bound_by_the_rest():
+    row = report("pixel", "1x16", 16, _Program(1.0, 700e9), "TPU v2")
+    assert row.endswith("| 8.0 |")
