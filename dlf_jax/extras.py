@@ -17,16 +17,14 @@ def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
     Raises:
       UserError: the library is not installed, or does not load.
     """
-    package = package or module
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError:
-        raise UserError(f"{package} is missing: {how(extra, package)}") from None
+        instruction = how(extra, package or module)
+        raise UserError(f"{module} is missing: {instruction}") from None
     except (ImportError, OSError) as error:  # such as a shared library that is absent
         reason = " ".join(str(error).split())
-        raise UserError(
-            f"{package} is installed but does not load: {reason}"
-        ) from error
+        raise UserError(f"{module} is installed but does not load: {reason}") from error
 
 
 def how(extra: str, package: str) -> str:

@@ -20,7 +20,7 @@ def test_a_missing_library_names_its_extra_and_its_package(monkeypatch):
     with pytest.raises(UserError) as error:
         needs("pillow_heif", "evaluate", "pillow-heif")
     assert str(error.value) == (
-        'pillow-heif is missing: pip install ".[evaluate]" in the checkout of dlf_jax, '
+        'pillow_heif is missing: pip install ".[evaluate]" in the checkout of dlf_jax, '
         "or pip install pillow-heif"
     )
 

@@ -69,7 +69,7 @@ def slice_of(topology: str) -> list[Any]:
     if set(shape.split("x")) == {"1"}:  # less than the four chips of most hosts
         options["chips_per_host_bounds"] = [1, 1, 1]
     if "TPU_LIBRARY_PATH" not in os.environ:
-        needs("libtpu", "aot", "jax[tpu]")
+        needs("libtpu", "aot", '"jax[tpu]"')
     # The slice is described, not asked for: nothing here must look for a TPU, nor wait
     # for a process that has one.
     expect_no_tpu()

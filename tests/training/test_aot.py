@@ -126,5 +126,7 @@ def test_reasons_of_libtpu(reason, message, libtpu, monkeypatch):
 def test_a_missing_libtpu_names_the_extra(monkeypatch):
     monkeypatch.delenv("TPU_LIBRARY_PATH", raising=False)
     monkeypatch.setitem(sys.modules, "libtpu", None)
-    with pytest.raises(UserError, match=r'is missing: pip install ".\[aot\]" in'):
+    with pytest.raises(
+        UserError, match=r'^libtpu is missing: pip install ".\[aot\]" in'
+    ):
         aot.slice_of("v5e:4x4")
