@@ -28,8 +28,8 @@ _PATH = click.Path(path_type=Path)
     metavar="NAME,...",
     default="dlf:dlf-nano",
     show_default=True,
-    help="dlf:MODEL, jpeg, webp, avif, jpeg2000, jxl, heif, vvc, tfc:MODEL, "
-    "tfci:MODEL; NAME@SETTING runs one setting instead of all.",
+    help="dlf:MODEL, jpeg, webp, avif, jpeg2000, jxl, heif, vvc, vvc-qpa, "
+    "tfc:MODEL, tfci:MODEL; NAME@SETTING runs one setting instead of all.",
 )
 @click.option(
     "--metrics",

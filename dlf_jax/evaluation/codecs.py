@@ -90,6 +90,7 @@ _KINDS: dict[str, tuple[str, bool]] = {
     "jxl": ("pillow_codecs", False),
     "heif": ("pillow_codecs", False),
     "vvc": ("vvc_codec", False),
+    "vvc-qpa": ("vvc_codec", False),
     "tfc": ("tfc_codec", True),
     "tfci": ("tfci_codec", True),
 }

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import dlf_jax
+from dlf_jax.evaluation import outputs
 from dlf_jax.metrics import features
 from dlf_jax.metrics.features import FeatureNetwork
 from dlf_jax.metrics.psnr import psnr
@@ -71,6 +72,17 @@ def test_a_folder_with_everything(evaluate, photos, tmp_path):
     assert len(kept) == 2 * len(rows)
     assert evaluate(*arguments)[:2] == (0, text)
     assert {p: p.stat().st_mtime_ns for p in (out / "cache").iterdir()} == kept
+
+
+def test_the_anchor_is_vvc_if_it_is_there(evaluate, photos, tmp_path, monkeypatch):
+    anchors = []
+    monkeypatch.setattr(
+        outputs, "write_outputs", lambda *_, anchor, **__: anchors.append(anchor)
+    )
+    for codecs in ("vvc-qpa@63,vvc@63", "vvc-qpa@63"):
+        arguments = ("--codecs", codecs, "--out", tmp_path / "report")
+        assert evaluate(photos / "0.png", *arguments)[0] == 0
+    assert anchors == ["vvc", None]
 
 
 def test_everything_counts_once_and_has_a_name_of_its_own(dlf, photos, tmp_path):

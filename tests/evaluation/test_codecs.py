@@ -15,7 +15,7 @@ from dlf_jax.metrics.psnr import psnr
 from tests.codec.tiny import make_model
 from tests.evaluation.conftest import smooth
 
-_CLASSICAL = ("jpeg", "webp", "avif", "jpeg2000", "jxl", "heif", "vvc")
+_CLASSICAL = ("jpeg", "webp", "avif", "jpeg2000", "jxl", "heif", "vvc", "vvc-qpa")
 
 
 @pytest.mark.parametrize("name", _CLASSICAL)
@@ -33,12 +33,70 @@ def test_files_grow_with_the_setting_and_become_images_again(name):
     assert quality[1] > 27
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 5), (9, 17), (17, 9), (2, 64)])
-def test_vvc_takes_small_images(size):
+@pytest.mark.parametrize(
+    ("size", "quality"),
+    [((1, 1), 40), ((3, 5), 14.5), ((9, 17), 20), ((17, 9), 20), ((2, 64), 19.4)],
+)
+def test_vvc_takes_small_images(size, quality):
+    """A picture that is mirrored or shifted by a pixel has less."""
     codec, image = open_codec("vvc"), smooth(*size)
     recon = codec.decompress(codec.compress(image, codec.settings[-1]))
     assert recon.shape == image.shape
-    assert float(psnr(image[None], recon[None])[0]) > 17
+    assert float(psnr(image[None], recon[None])[0]) > quality
+
+
+def test_vvc_quantises_all_of_a_picture_with_the_step_of_its_setting():
+    """White noise comes back with about the error of a uniform quantiser.
+
+    An intra picture of a video, which ffmpeg makes by default, has a step that is
+    smaller by the square root of 2.
+    """
+    noise = np.random.default_rng(0).normal(128, 40, (64, 64, 1)).clip(0, 255)
+    image = np.rint(noise).astype(np.uint8).repeat(3, -1)
+    codec = open_codec("vvc")
+    recon = codec.decompress(codec.compress(image, "36"))
+    step = 2 ** ((36 - 4) / 6)
+    error = np.square(image.astype(float) - recon).mean()
+    assert 1 / 12 < error / step**2 < 1 / 6
+
+
+@pytest.mark.parametrize("name", ["vvc", "vvc-qpa"])
+def test_headers_of_vvc_are_those_of_a_single_picture(name):
+    """Those of a video, with lists of reference pictures, have 125 bytes more."""
+    image = np.full((64, 64, 3), 128, np.uint8)
+    assert len(open_codec(name).compress(image, "63")) < 100
+
+
+def test_vvc_qpa_spends_more_where_noise_would_show():
+    """Smooth pictures get more bytes, rough ones fewer, than at equal steps."""
+    smooth_one = smooth(192, 256)
+    rough = np.random.default_rng(0).integers(0, 256, (64, 64, 1), np.uint8)
+    size = {
+        (name, kind): len(open_codec(name).compress(image, setting))
+        for name in ("vvc", "vvc-qpa")
+        for kind, image, setting in (
+            ("smooth", smooth_one, "57"),
+            ("rough", rough.repeat(3, -1), "36"),
+        )
+    }
+    assert size["vvc", "smooth"] < 0.85 * size["vvc-qpa", "smooth"]
+    assert size["vvc-qpa", "rough"] < 0.95 * size["vvc", "rough"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("vvc", "63 60 57 54 51 48 45 42 39 36"), ("vvc-qpa", "63 57 51 45 39")],
+)
+def test_settings_of_vvc_go_down_from_the_coarsest(name, settings):
+    assert parse(name).settings == tuple(settings.split())
+    assert parse(f"{name}@57").settings == ("57",)
+
+
+def test_kept_results_of_vvc_depend_on_the_options_of_its_encoder():
+    vvc, qpa = parse("vvc"), parse("vvc-qpa")
+    assert vvc.version.replace("-qpa 0", "-qpa 1") == qpa.version != vvc.version
+    for option in ("-preset medium", "-g 1", "IntraQPOffset=0"):
+        assert option in vvc.version
 
 
 def test_chroma_of_vvc_is_interpolated():
@@ -46,7 +104,7 @@ def test_chroma_of_vvc_is_interpolated():
     slope = np.linspace(0, 255, 64)
     image = np.stack([slope, 128 + 0 * slope, 255 - slope], -1)[None].repeat(32, 0)
     codec = open_codec("vvc")
-    recon = codec.decompress(codec.compress(image.astype(np.uint8), "41"))
+    recon = codec.decompress(codec.compress(image.astype(np.uint8), "39"))
     steps = np.diff(recon[8:24, 8:-8, 0].mean(0))
     assert abs(steps[::2].mean() - steps[1::2].mean()) < 1
 
@@ -104,6 +162,7 @@ def test_other_names_are_refused(name, message):
         ("jxl", "pillow_jxl", "pillow-jxl-plugin"),
         ("heif", "pillow_heif", "pillow-heif"),
         ("vvc", "imageio_ffmpeg", "imageio-ffmpeg"),
+        ("vvc-qpa", "imageio_ffmpeg", "imageio-ffmpeg"),
     ],
 )
 def test_a_missing_package_is_named(kind, library, package, monkeypatch):
@@ -117,8 +176,8 @@ def test_a_missing_package_is_named(kind, library, package, monkeypatch):
 
 def test_an_ffmpeg_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/no/such/ffmpeg")
-    with pytest.raises(UserError, match="vvc needs a working ffmpeg"):
-        importlib.import_module("dlf_jax.evaluation.vvc_codec").open_codec("vvc")
+    with pytest.raises(UserError, match="vvc-qpa needs a working ffmpeg"):
+        importlib.import_module("dlf_jax.evaluation.vvc_codec").open_codec("vvc-qpa")
 
 
 def test_an_ffmpeg_without_vvenc_is_named(monkeypatch):
