@@ -3,12 +3,15 @@
   dlf train --config configs/dlf.py:preset=PRESET,stage=STAGE --workdir runs/STAGE \
       --config.data=PHOTOS
 
-Run again, the same command resumes.  Every key below can be set as --config.KEY=VALUE.
-``--config.data`` takes folders and datasets, separated by commas
-(`dlf_jax/data/sources.py`); one photo in twenty, chosen by its name, is kept for
-validation.  A later stage names the working directories that it starts from, the last
-one winning, with ``--config.init_from=runs/vqgan,runs/tokenizer``; a directory that
-`dlf convert` made of official parts does as well.
+Run again, the same command resumes.  Every key below can be set as --config.KEY=VALUE;
+``dlf train --help`` has the meaning and the range of each, a table in
+`dlf_jax/training/settings.py`.  ``--config.data`` takes folders and datasets, separated
+by commas (`dlf_jax/data/sources.py`); one photo in twenty, chosen by its name, is kept
+for validation.  A later stage names the working directories that it starts from, the
+last one winning, with ``--config.init_from=runs/vqgan,runs/tokenizer``; models, and a
+directory that `dlf convert` made of official parts, do as well.  A stage without what
+it needs of earlier ones is rejected, unless ``--config.init_from=none`` asks for random
+weights, or ``MODEL,none`` for those that MODEL lacks.
 
 preset=l: the published model (dlf-l, 1.24 G parameters) as it was trained, one rate a
 run: rate=qp0 (the smallest files) to rate=qp3.  resolution=PIXELS changes the side of
@@ -149,7 +152,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
     }
     stage = _choose(stages, options, "stage")
     size = 512 if options["stage"] in ("pixel_512", "tune_semantic") else 256
-    size = int(options["resolution"] or size)
+    size = _pixels(options["resolution"]) or size
     return {
         "model": "dlf-l",
         "tune_semantic": False,
@@ -258,6 +261,7 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
         "dtype": "float32",
         "remat": False,
         "quick_compile": True,
+        "adversarial_start": 0,
         "validation.every": 3,
         "validation.photos": 4,
         "validation.size": 32,
@@ -265,6 +269,7 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
         "loss.lpips_images": 2,
         "loss.discriminator_channels": 4,
         "optimizer.lr": 1e-3,
+        "optimizer.warmup_steps": 0,
         "log_every": 3,
     }
     return large | model_and_size
@@ -272,18 +277,28 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
 
 _PRESETS = {"l": _large, "nano": _nano, "smoke": _smoke}
 
-# Options of the argument after the colon, with their defaults.
+# Options of the argument after the colon, their defaults, and the presets of some.
 _OPTIONS = {"preset": "nano", "stage": "vqgan", "rate": "qp0", "resolution": ""}
+_ONLY_OF = {"rate": ("l", "smoke"), "resolution": ("l",)}
 
 
 def _parse(argument: str) -> dict[str, str]:
     """Reads "preset=nano,stage=vqgan"."""
-    options = dict(_OPTIONS)
+    given = {}
     for item in filter(None, argument.split(",")):
         name, _, value = item.partition("=")
-        if name not in options or not value:
-            raise ValueError(f"{item!r} is not one of {', '.join(options)} with =value")
-        options[name] = value
+        if name not in _OPTIONS or not value:
+            raise ValueError(
+                f"{item!r} is not one of {', '.join(_OPTIONS)} with =value"
+            )
+        given[name] = value
+    options = _OPTIONS | given
+    for name, presets in _ONLY_OF.items():
+        if name in given and options["preset"] not in presets:
+            raise ValueError(
+                f"{name} is an option of preset {' and '.join(presets)}, not of "
+                f"{options['preset']}"
+            )
     return options
 
 
@@ -294,92 +309,98 @@ def _choose(table: dict, options: dict[str, str], name: str) -> object:
     return table[options[name]]
 
 
+def _pixels(text: str) -> int:
+    """A number of pixels; 0 for no text."""
+    if text and not (text.isdecimal() and int(text)):
+        raise ValueError(f"resolution={text} is not a number of pixels")
+    return int(text or 0)
+
+
 def get_config(argument: str = "") -> ml_collections.ConfigDict:
     """Settings of one stage; every key can be overridden as --config.KEY=VALUE."""
     options = _parse(argument)
     config = ml_collections.ConfigDict()
 
     # What to train.
-    config.stage = options["stage"]  # a row of dlf_jax/training/stages.py
-    config.model = ""  # sizes, dlf_jax/models/variants.py
-    config.tune_semantic = True  # train the semantic branch too
-    config.init_from = ""  # earlier stages' workdirs or models, comma-separated
-    config.optimizer_from_donor = False  # go on with the last one's moments too
+    config.stage = options["stage"]
+    config.model = ""
+    config.tune_semantic = True
+    config.init_from = ""
+    config.optimizer_from_donor = False
 
     # Data.
-    config.data = ""  # folders or datasets, comma-separated: dlf_jax/data/sources.py
-    config.cache_photos = True  # keep decoded photos in memory, 3 bytes a pixel
-    config.max_undecodable = 0.05  # share of photos that may be, one at least
-    config.num_threads = 1  # threads a process that decode and crop
+    config.data = ""
+    config.cache_photos = True
+    config.max_undecodable = 0.05
+    config.num_threads = 1
     config.crop = ml_collections.ConfigDict()
-    config.crop.size = 256  # side of a crop; a multiple of the tile, but in vqgan
-    config.crop.min_scale = 0.4  # photos are shrunk by up to this factor first
-    config.crop.flip = True  # mirror half of the crops
-    config.batch_size = 2  # crops a step, over all devices
+    config.crop.size = 256
+    config.crop.min_scale = 0.4
+    config.crop.flip = True
+    config.batch_size = 2
 
-    # Validation, on centre crops of photos that are not trained on.
+    # Validation, on centre crops of held-out photos.
     config.validation = ml_collections.ConfigDict()
-    config.validation.every = 1_000  # steps in between
-    config.validation.photos = 16  # how many
-    config.validation.size = 128  # side of their crops, a multiple of the tile
+    config.validation.every = 1_000
+    config.validation.photos = 16
+    config.validation.size = 128
 
     # Devices.
     config.mesh = ml_collections.ConfigDict()
-    config.mesh.data = 0  # devices with the state repeated; 0: all that fsdp leaves
-    config.mesh.fsdp = 1  # devices that share one copy of the state
-    config.dtype = "float32"  # of linear maps and convolutions; or bfloat16
-    config.remat = False  # compute blocks twice, to save memory
-    config.accumulate = 1  # parts that a batch is taken in, to save memory
-    config.quick_compile = False  # slower programs, for runs shorter than compiling
+    config.mesh.data = 0
+    config.mesh.fsdp = 1
+    config.dtype = "float32"
+    config.remat = False
+    config.accumulate = 1
+    config.quick_compile = False
 
-    # Loss (dlf_jax/training/losses.py).
+    # Loss.
     config.loss = ml_collections.ConfigDict()
-    config.loss.l1 = 1.0  # mean absolute error on [-1, 1]
-    config.loss.lpips = 1.0  # LPIPS-VGG
-    config.loss.lpips_alex = 0.0  # LPIPS-AlexNet, cheap enough for every crop
-    config.loss.dists = 0.0  # DISTS on what LPIPS-VGG sees
-    config.loss.adversarial = 0.0  # 0.8 as released; 0: no discriminator
-    config.loss.discriminator_channels = 32  # width of its first layer
-    config.loss.discriminator_images = 0  # that it normalises together; 0: all
-    config.loss.decode_crop = 128  # the codec decodes a square of this side; 0: all
-    config.loss.lpips_crop = 64  # LPIPS-VGG and DISTS see a random square of this side
-    config.loss.lpips_images = 0  # of so many images of a batch; 0: of all
-    config.loss.blockiness = 0.0  # the grid of cells that shows in an image
-    config.loss.latent = 1.0  # mean squared error of the VQGAN latent
-    config.loss.continuous_target = True  # that latent before quantisation
-    config.loss.cross_entropy = 0.1  # of the VQGAN codes
-    config.loss.codebook = 0.1  # codebook term plus a quarter of the commitment term
-    config.loss.uniformity = 0.0  # likeness of the tiles' tokens; small models need it
+    config.loss.l1 = 1.0
+    config.loss.lpips = 1.0
+    config.loss.lpips_alex = 0.0
+    config.loss.dists = 0.0
+    config.loss.adversarial = 0.0  # 0.8 as released
+    config.loss.discriminator_channels = 32
+    config.loss.discriminator_images = 0
+    config.loss.decode_crop = 128
+    config.loss.lpips_crop = 64
+    config.loss.lpips_images = 0
+    config.loss.blockiness = 0.0
+    config.loss.latent = 1.0
+    config.loss.continuous_target = True
+    config.loss.cross_entropy = 0.1
+    config.loss.codebook = 0.1
+    config.loss.uniformity = 0.0
     # Learnt through its quantiser, a VQGAN stays at blurs for thousands of steps.
-    config.loss.continuous_share = 1.0  # of the images skip it
-    config.adversarial_start = 0  # steps before the discriminator enters
+    config.loss.continuous_share = 1.0
+    config.adversarial_start = 0
 
-    # Rate (dlf_jax/training/rate_control.py), for every rate point, lowest rate first.
-    config.lmbda = ((4.0,), (2.0,), (1.0,), (0.5,))  # weights of bpp, ascending
-    config.bpp_window = ()  # (lower, upper) bpp at validation; beyond, λ moves on
+    # Rate.
+    config.lmbda = ((4.0,), (2.0,), (1.0,), (0.5,))
+    config.bpp_window = ()
     # A latent that the decoder cannot read yet must not be priced away.
-    config.lmbda_warmup = 1_500  # steps of a linear rise from 0
+    config.lmbda_warmup = 1_500
 
     # Optimisation.
-    config.seed = 0  # of weights, data order, crops, rates and noise
-    config.steps = 0  # length of the stage; the schedule ends with it
+    config.seed = 0
+    config.steps = 0  # every stage sets it
     config.optimizer = ml_collections.ConfigDict()
-    config.optimizer.name = "adam"  # as released; or muon, for its kernels
-    config.optimizer.lr = 3e-4  # peak
-    config.optimizer.schedule = "cosine"  # half a cosine after the rise; or constant
-    config.optimizer.warmup_steps = 100  # linear rise to the peak
-    config.optimizer.final_factor = 0.02  # last learning rate over the peak
-    config.optimizer.clip_norm = 1.0  # limit on the gradient norm; 0: none
-    config.optimizer.b1 = 0.9  # Adam's first decay
-    config.optimizer.b2 = 0.99  # Adam's second decay
-    config.ema_decay = 0.999  # moving average of the weights; 0 keeps none
-    config.revive_every = 50  # steps between revivals of unused codebook entries
+    config.optimizer.name = "adam"
+    config.optimizer.lr = 3e-4
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 100
+    config.optimizer.final_factor = 0.02
+    config.optimizer.clip_norm = 1.0
+    config.optimizer.b1 = 0.9
+    config.optimizer.b2 = 0.99
+    config.ema_decay = 0.999
+    config.revive_every = 50
 
     # Reports and checkpoints.
-    config.log_every = 50  # steps between reports
-    config.save_minutes = 5.0  # minutes between checkpoints
-    # The first step of a run, which is compiled then, cannot be recorded.
-    config.profile = (0, 0)  # first and last step of a profile; (0, 0): none
+    config.log_every = 50
+    config.save_minutes = 5.0
+    config.profile = (0, 0)
 
     config.update_from_flattened_dict(_choose(_PRESETS, options, "preset")(options))
     return config.lock()

@@ -128,7 +128,7 @@ class Trainer:
             lmbda=((variant.lmbda,),) * len(pixel.lmbda)
             if variant.lmbda
             else pixel.lmbda,
-            lmbda_warmup=0 if variant.lmbda else STEPS["align"],
+            lmbda_warmup=0 if variant.lmbda else self._config("align").steps,
             bpp_window=(),
         )
 
@@ -137,14 +137,15 @@ class Trainer:
         config = self._config(stage).unlock()
         config.data = self.photos
         config.init_from = ",".join(str(self.root / donor) for donor in init_from)
-        config.steps = min(config.steps, STEPS[stage])
         config.update(settings)
         train(config.lock(), self.root / run)
         return self.root / run
 
     def _config(self, stage: str):
         get_config = runpy.run_path(str(CONFIGS))["get_config"]
-        return get_config(f"preset={self.preset},stage={stage}")
+        config = get_config(f"preset={self.preset},stage={stage}")
+        config.steps = min(config.steps, STEPS.get(stage, config.steps))
+        return config
 
 
 def write_held_out(photos: str, directory: Path) -> None:

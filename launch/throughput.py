@@ -25,6 +25,7 @@ from dlf_jax.nn.layers import Conv, Dense
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.perceptual.lpips import LPIPS
+from dlf_jax.training.checks import check_settings
 from dlf_jax.training.plan import init_arguments, make_plan
 from dlf_jax.training.sharding import MeshConfig, make_mesh
 
@@ -122,6 +123,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]}")
     config = _CONFIG.value
+    check_settings(config)
     side = config.loss.lpips_crop
     if _PARTS.value:
         measured = {

@@ -26,8 +26,9 @@ from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.arguments import fail, parse
+from dlf_jax.training.checks import check_settings
 from dlf_jax.training.hlo_report import HEADER, report
-from dlf_jax.training.plan import check_settings, make_plan
+from dlf_jax.training.plan import make_plan
 from dlf_jax.training.sharding import (
     MeshConfig,
     batch_sharding,
@@ -42,7 +43,10 @@ _TOPOLOGY = flags.DEFINE_string(
     "topology", None, "Slice of chips, such as v5e:4x4, v6e:2x4 or v5p:2x2x1."
 )
 _PHOTO = flags.DEFINE_integer(
-    "photo", None, "Compile the codec for photos of this side instead of a stage."
+    "photo",
+    None,
+    "Compile the codec for photos of this side instead of a stage.",
+    lower_bound=1,
 )
 
 
@@ -175,10 +179,15 @@ def main(_: list[str]) -> None:
     jax.config.update("jax_platforms", "cpu")
     config = _CONFIG.value
     try:
+        check_settings(config)
+        model = VARIANTS[config.model]
+        if _PHOTO.value and _PHOTO.value % model.tile_size:
+            raise UserError(
+                f"--photo must be a multiple of the tile of {config.model}, "
+                f"{model.tile_size}, not {_PHOTO.value}"
+            )
         devices = slice_of(_TOPOLOGY.value)
         if _PHOTO.value:
-            check_settings(config)
-            model = VARIANTS[config.model]
             programs = compile_codec(model, devices[0], _PHOTO.value)
             shape, batch = "1x1", 1
         else:

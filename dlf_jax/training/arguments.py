@@ -6,6 +6,11 @@ from typing import NoReturn
 
 from absl import flags
 
+from dlf_jax.training.settings import SETTINGS, explain, out_of_range, unknown
+
+_SETTING = re.compile(r"--?(?:no)?config\.([^=]+)=?(.*)", re.DOTALL)
+_TOLD_BY_MESSAGE = (flags.Error, OSError, TypeError, ValueError)
+
 
 def parse(
     argv: list[str], *, command: str, config: flags.FlagHolder, description: str
@@ -20,20 +25,34 @@ def parse(
     """
     if {"-h", "--help"} & set(argv):
         _, *options = flags.FLAGS.main_module_help().strip().splitlines()
-        print(description, *options, sep="\n")
+        print(description, *options, "", explain(), sep="\n")
         sys.exit()
     try:
         extra = flags.FLAGS(argv)[1:]
         if config.value is not None:
             config.value.lock()  # raises what was wrong with the file
-    except (AttributeError, KeyError) as error:
-        fail(f"there is no setting {re.search('[a-z_0-9]+', str(error))[0]}")
-    except (flags.Error, OSError, TypeError, ValueError) as error:
-        # ml_collections puts a traceback into the message; its last line says it all.
-        *_, last = str(error).strip().splitlines()
-        fail(f"{last.strip().removeprefix('ValueError: ')}; see {command} --help")
+    except Exception as error:  # a file of settings is code
+        fail(f"{_reason(argv, error)}; see {command} --help")
     if extra:
         fail(f"unexpected argument {extra[0]}; see {command} --help")
+
+
+def _reason(argv: list[str], error: Exception) -> str:
+    """What is wrong with a command line, or with its file of settings."""
+    unrecognised = isinstance(error, flags.UnrecognizedFlagError)
+    absent = isinstance(error, AttributeError | LookupError)
+    for name, value in (found.groups() for found in map(_SETTING.match, argv) if found):
+        if unrecognised:
+            return f"--config.{name} needs --config"
+        blamed = str(error).startswith(f"flag --config.{name}={value}: ")
+        if name not in SETTINGS and (absent or blamed):
+            return unknown(name)
+        if blamed:
+            return out_of_range(name, value)
+    # ml_collections puts a traceback into the message; its last line says it all.
+    *_, last = ["no reason given", *str(error).strip().splitlines()]
+    kind = "" if isinstance(error, _TOLD_BY_MESSAGE) else f"{type(error).__name__}: "
+    return kind + last.strip().removeprefix("ValueError: ")
 
 
 def fail(message: str) -> NoReturn:

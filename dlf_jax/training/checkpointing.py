@@ -133,6 +133,11 @@ def _open(workdir: epath.Path, **options: Any) -> ocp.CheckpointManager:
     )
 
 
+def has_checkpoint(workdir: epath.Path) -> bool:
+    """Whether a run can be resumed; nothing is created, and no process waited for."""
+    return bool(ocp.utils.checkpoint_steps(workdir / _FOLDER))
+
+
 def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
     """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
     workdir.mkdir(parents=True, exist_ok=True)
@@ -151,12 +156,15 @@ def read_config(workdir: epath.Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{workdir} is not the --workdir of a training run")
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
     except ValueError as error:
         raise UserError(
             f"{path} is damaged; every checkpoint has a copy, "
             f"{_FOLDER}/STEP/config/metadata: put it there"
         ) from error
+    return found
 
 
 def load_state(

@@ -22,13 +22,20 @@ from dlf_jax.training.checkpointing import (
     load_state,
     read_config,
 )
-from dlf_jax.training.settings import restored
+from dlf_jax.training.resuming import restored
+from dlf_jax.training.settings import check_values
 from dlf_jax.training.stages import STAGES
 from dlf_jax.training.token_statistics import count_tokens
 
 # The others make no whole codec.
 _JOINT_OBJECTIVES = ("align", "fit_context", "reconstruct")
 
+
+# Settings of the run that decide on the model or its token frequencies.
+_READ = (
+    *("stage", "model", "data", "max_undecodable", "seed"),
+    *("crop.size", "crop.min_scale", "crop.flip"),
+)
 
 # Crops that tokens are counted on in one call of the network.
 _BATCH = 16
@@ -65,6 +72,7 @@ def export(
     """
     check_new(directory, overwrite=overwrite, folder=True)
     config = restored(read_config(workdir))
+    check_values(config.to_dict(), _READ)
     if STAGES[config["stage"]].objective not in _JOINT_OBJECTIVES:
         raise UserError(
             f"{workdir} holds stage {config['stage']!r}, which makes no whole codec"

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import flax
@@ -14,11 +13,6 @@ from etils import epath
 from jax.interpreters.partial_eval import dce_jaxpr
 from jax.sharding import Mesh
 
-from dlf_jax.checkpoints.store import (
-    bundled_models,
-    is_directory_of_weights,
-    load_donor,
-)
 from dlf_jax.compilation import compiler_options
 from dlf_jax.data.crops import CropConfig, center_crop
 from dlf_jax.data.photos import Photos, split_holdout
@@ -30,6 +24,7 @@ from dlf_jax.training import checkpointing
 from dlf_jax.training.codebooks import IN_USE
 from dlf_jax.training.distributed import Stop, agreed
 from dlf_jax.training.divergence import check_finite
+from dlf_jax.training.donors import Inheritance, graft_moments, inherit
 from dlf_jax.training.monitor import Monitor
 from dlf_jax.training.plan import (
     Plan,
@@ -38,14 +33,14 @@ from dlf_jax.training.plan import (
     step_options,
 )
 from dlf_jax.training.profiling import profile_steps
-from dlf_jax.training.settings import check_unchanged
+from dlf_jax.training.resuming import check_unchanged
 from dlf_jax.training.sharding import (
     MeshConfig,
     batch_sharding,
     make_mesh,
     replicated,
 )
-from dlf_jax.training.stages import STAGES, graft, graft_moments, path_names
+from dlf_jax.training.stages import STAGES, path_names
 from dlf_jax.training.state import TrainState
 from dlf_jax.training.steps import mean_metrics
 from dlf_jax.training.utilization import step_flops, utilization
@@ -56,7 +51,7 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     """Runs one stage, from wherever `workdir` says it stands.
 
     Args:
-      config: see ``configs/dlf.py``.
+      config: settings that `dlf_jax.training.checks.check_settings` accepts.
       workdir: absolute or a URL; receives ``config.json``, ``checkpoints/`` and the
         reports of `dlf_jax.training.monitor`.
 
@@ -64,7 +59,8 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
       The last state.
 
     Raises:
-      UserError: unusable photos, checkpoints or settings.
+      UserError: unusable photos, donors or checkpoints, or other settings than those
+        of the run in `workdir`.
       FloatingPointError: something is no longer finite; the last checkpoint is good.
     """
     # ---- Model, loss, optimiser, placement -------------------------------------------
@@ -72,6 +68,15 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     plan = make_plan(config, mesh)
 
     # ---- Where to start: resume this run, else earlier stages, else scratch ----------
+    source = open_source(config.data)
+    resuming = checkpointing.has_checkpoint(workdir)
+    if resuming:
+        check_unchanged(checkpointing.read_config(workdir), config.to_dict())
+    else:
+        stage = STAGES[config.stage]
+        needs = stage.needs_for(tune_semantic=config.tune_semantic)
+        inheritance = inherit(config.stage, config.init_from, plan.shapes.params, needs)
+    # Nothing is written before settings, photos and donors are found good.
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,15 +86,13 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
         ) from error
     checkpoints = checkpointing.Checkpoints(workdir)
     resumed_data = None
-    if checkpoints.latest() is None:
-        state = _first_state(plan, config)
-    else:
-        check_unchanged(checkpointing.read_config(workdir), config.to_dict())
+    if resuming:
         state, resumed_data = checkpoints.restore(plan.shapes, plan.placements)
         _say(f"resuming at step {int(state.step)}")
+    else:
+        state = _first_state(plan, config, inheritance)
 
     # ---- Data ------------------------------------------------------------------------
-    source = open_source(config.data)
     kept, held_out = split_holdout(source)
     load = partial(
         Photos,
@@ -189,13 +192,13 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     return state
 
 
-def _first_state(plan: Plan, config: ml_collections.ConfigDict) -> TrainState:
+def _first_state(
+    plan: Plan, config: ml_collections.ConfigDict, inheritance: Inheritance
+) -> TrainState:
     """State before the first update, with what earlier stages made of it."""
-    params, moments = plan.shapes.params, None
-    for source in filter(None, config.init_from.split(",")):
-        donor, moments, origin = _donor(source)
-        params, report = graft(params, donor)
-        _say(f"{source} ({origin}): {report}")
+    params, moments, reports = inheritance
+    for report in reports:
+        _say(report)
     leaves = path_names(params)
     taken = [
         path
@@ -243,15 +246,6 @@ def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array])
     drawn = jax.device_get(jax.core.eval_jaxpr(jaxpr, traced.consts, *arguments))
     leaves |= dict(zip(fresh, drawn, strict=True))
     return flax.traverse_util.unflatten_dict(leaves, sep="/")
-
-
-def _donor(source: str) -> tuple[Any, Any, str]:
-    """Parameters, moments and name of an earlier stage; a model has no moments."""
-    if source in bundled_models() or is_directory_of_weights(Path(source)):
-        name, params = load_donor(source)
-        return params, None, name
-    state, step = checkpointing.load_state(checkpointing.absolute(source))
-    return checkpointing.averaged(state), state["opt_state"], f"step {step}"
 
 
 def _load_perceptual(term: str) -> Any:

@@ -20,9 +20,10 @@ from ml_collections import config_flags
 from dlf_jax.errors import UserError
 from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.checkpointing import absolute, read_config
+from dlf_jax.training.checks import check_settings
 from dlf_jax.training.distributed import exit_status, join_job
 from dlf_jax.training.loop import train
-from dlf_jax.training.settings import restored
+from dlf_jax.training.resuming import restored
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
@@ -40,17 +41,18 @@ _CLUSTER = flags.DEFINE_bool(
 
 def main(_: list[str]) -> None:
     """Finds the other processes, announces the devices, trains."""
-    if _WORKDIR.value is None:
+    if not _WORKDIR.value:
         fail("name the folder of the run with --workdir")
     logging.set_verbosity(logging.WARNING)
     if jax.config.jax_compilation_cache_dir is None:
         cache = platformdirs.user_cache_dir("dlf_jax")
         jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
     try:
-        join_job(cluster=_CLUSTER.value)
-        print(f"devices: {jax.devices()}", flush=True)
         workdir = absolute(_WORKDIR.value)
         config = _CONFIG.value or restored(read_config(workdir))
+        check_settings(config)
+        join_job(cluster=_CLUSTER.value)
+        print(f"devices: {jax.devices()}", flush=True)
         state = train(config, workdir)
     except UserError as error:
         fail(str(error))

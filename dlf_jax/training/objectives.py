@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 
-from dlf_jax.errors import UserError
 from dlf_jax.typing import Array, Float, Int
 
 _COMMITMENT = 0.25
@@ -62,15 +61,7 @@ def blockiness(
 
     Returns:
       Mean absolute difference of both profiles; 0 for equal images.
-
-    Raises:
-      UserError: a side is a single cell.
     """
-    if cell in image.shape[1:3]:
-        raise UserError(
-            f"loss.blockiness compares cells of {cell} pixels: crop.size, "
-            "validation.size and loss.decode_crop must have two at least"
-        )
     places = [
         jnp.abs(_profile(recon, axis, cell) - _profile(image, axis, cell))
         for axis in (1, 2)

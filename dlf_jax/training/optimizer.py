@@ -27,7 +27,7 @@ class OptimizerConfig:
 
     Attributes:
       lr: peak of the learning rate.
-      warmup_steps: steps from 0 to the peak.
+      warmup_steps: steps from 0 to the peak, fewer than there are.
       final_factor: learning rate of the last step over the peak, with "cosine".
       clip_norm: limit on the norm of the gradient of all trained ones; 0 for none.
       b1, b2: decay of Adam's moments.
@@ -50,7 +50,7 @@ class OptimizerConfig:
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
     """Learning rate of every step of a stage."""
-    warmup = min(config.warmup_steps, max(num_steps - 1, 0))
+    warmup = config.warmup_steps
     if config.schedule == "constant":
         if not warmup:
             return optax.constant_schedule(config.lr)
@@ -59,7 +59,7 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
         init_value=0.0 if warmup else config.lr,
         peak_value=config.lr,
         warmup_steps=warmup,
-        decay_steps=max(num_steps, 1),
+        decay_steps=num_steps,
         end_value=config.final_factor * config.lr,
     )
 

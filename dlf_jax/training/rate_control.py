@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dlf_jax.errors import UserError
 from dlf_jax.typing import Float, Int
 
 
@@ -21,19 +20,6 @@ class RateControl:
 
     ladders: tuple[tuple[float, ...], ...]
     windows: tuple[tuple[float, float], ...] = ()
-
-    def check(self, num_rates: int) -> None:
-        """Raises UserError unless this controls `num_rates` rate points."""
-        if len(self.ladders) != num_rates:
-            raise UserError(f"lmbda must have {num_rates} ladders, one per rate point")
-        for ladder in self.ladders:
-            if not ladder or list(ladder) != sorted(set(ladder)):
-                raise UserError(f"a ladder of lmbda must ascend, unlike {ladder}")
-        if self.windows and len(self.windows) != num_rates:
-            raise UserError(f"bpp_window must have {num_rates} pairs, or none")
-        for lower, upper in self.windows:
-            if not lower < upper:
-                raise UserError(f"bpp_window has ({lower}, {upper}): lower comes first")
 
     def lmbda(self, rungs: Int[np.ndarray, "R"]) -> Float[np.ndarray, "R"]:
         """The λ in force at these indices into the ladders, float32."""

@@ -50,13 +50,8 @@ def make_mesh(config: MeshConfig, devices: Sequence[Any] | None = None) -> Mesh:
     """The mesh over `devices`, by default all of them.
 
     Raises:
-      UserError: the devices do not fill it, or its sides are no numbers of devices.
+      UserError: the devices do not fill it.
     """
-    if config.data < 0 or config.fsdp < 1:
-        raise UserError(
-            f"a mesh cannot have data={config.data} and fsdp={config.fsdp}; "
-            "--config.mesh.fsdp must be 1 or more, --config.mesh.data that or 0"
-        )
     devices = jax.devices() if devices is None else devices
     data = config.data or max(len(devices) // config.fsdp, 1)
     if data * config.fsdp > len(devices) or (

@@ -5,16 +5,12 @@ Every stage trains a subtree of the same parameter tree, that of
 and shape alone.
 """
 
-import collections
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax
-import jax
-
-from dlf_jax.errors import UserError
 
 # Ordered (regex, label) pairs over "/"-joined paths; the first match wins, and a
 # parameter without a match is an error.
@@ -37,17 +33,26 @@ class Stage:
       tune_semantic_rules: the same where the semantic branch is trained as well.
       codebooks: paths of the codebooks whose unused entries are revived, where they
         are trained.
+      needs: parameters without which training is in vain, and the stage that makes
+        them: frozen ones, targets, and those that training starts from.
+      tune_semantic_needs: the same where the semantic branch is trained as well.
     """
 
     objective: str
     rules: Rules
     tune_semantic_rules: Rules
     codebooks: tuple[str, ...]
+    needs: Rules = ()
+    tune_semantic_needs: Rules = ()
 
     def rules_for(self, *, tune_semantic: bool, adversarial: bool) -> Rules:
         """The table in force, with the discriminator's rows where there is one."""
         rules = self.tune_semantic_rules if tune_semantic else self.rules
         return _ADVERSARY + rules if adversarial else rules
+
+    def needs_for(self, *, tune_semantic: bool) -> Rules:
+        """Pairs of regex over paths, and stage that makes what matches."""
+        return self.tune_semantic_needs if tune_semantic else self.needs
 
 
 VQGAN_CODEBOOK = "vqgan/quantizer/embedding"
@@ -99,23 +104,47 @@ _DECODER_ALONE: Rules = (
 )
 _TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
 
+# Needs.  After `align`, nothing uses the VQGAN's encoder, which models lack.
+_NEEDS_VQGAN: Rules = (("vqgan/.*", "vqgan"),)
+_NEEDS_TOKENIZER: Rules = ((_SEMANTIC, "tokenizer"),)
+_VQGAN_OF_CODEC = "vqgan/(quantizer|post_quant_conv|decoder)/.*"
+# The fusion marks an aligned codec; other parts of the detail branch may be new.
+_NEEDS_ALIGN: Rules = ((f"{_SEMANTIC}|fusion/.*|{_VQGAN_OF_CODEC}", "align"),)
+_NEEDS_CODEC: Rules = ((f"{_SEMANTIC}|{_DETAIL}|{_VQGAN_OF_CODEC}", "pixel"),)
+_NEEDS_CODEC_BUT_CONTEXT: Rules = (
+    (
+        f"{_SEMANTIC}|(encoder|decoder|analysis|synthesis|fusion)/.*|context/prior_.*"
+        f"|{_VQGAN_OF_CODEC}",
+        "pixel",
+    ),
+)
+
 _ALIGN = Stage(
     "align",
     _VQGAN_FROZEN + _CODEC,
     _CODEBOOK_TRAINED + _WHOLE_CODEC,
     (SEMANTIC_CODEBOOK,),
+    _NEEDS_VQGAN + _NEEDS_TOKENIZER,
+    _NEEDS_VQGAN,
 )
 _PIXEL = Stage(
     "reconstruct",
     _VQGAN_DECODER_TRAINED + _CODEC,
     _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
     (SEMANTIC_CODEBOOK,),
+    _NEEDS_ALIGN,
+    _NEEDS_ALIGN,
 )
 
 STAGES: Mapping[str, Stage] = {
     "vqgan": Stage("autoencode", _VQGAN_ALONE, _VQGAN_ALONE, (VQGAN_CODEBOOK,)),
     "tokenizer": Stage(
-        "tokenize", _TOKENIZER_ALONE, _TOKENIZER_ALONE, (SEMANTIC_CODEBOOK,)
+        "tokenize",
+        _TOKENIZER_ALONE,
+        _TOKENIZER_ALONE,
+        (SEMANTIC_CODEBOOK,),
+        _NEEDS_VQGAN,
+        _NEEDS_VQGAN,
     ),
     # The first two differ in the rate weight alone, which is next to nothing at first,
     # and the next two in the size of the crops.
@@ -128,10 +157,26 @@ STAGES: Mapping[str, Stage] = {
         _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
         _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
         (),
+        _NEEDS_ALIGN,
+        _NEEDS_ALIGN,
     ),
     # Ours: fits the VQGAN's decoder, or the context model, to a codec that is done.
-    "decoder": Stage("reconstruct", _DECODER_ALONE, _DECODER_ALONE, ()),
-    "context": Stage("fit_context", _CONTEXT_ALONE, _CONTEXT_ALONE, ()),
+    "decoder": Stage(
+        "reconstruct",
+        _DECODER_ALONE,
+        _DECODER_ALONE,
+        (),
+        _NEEDS_CODEC,
+        _NEEDS_CODEC,
+    ),
+    "context": Stage(
+        "fit_context",
+        _CONTEXT_ALONE,
+        _CONTEXT_ALONE,
+        (),
+        _NEEDS_CODEC_BUT_CONTEXT,
+        _NEEDS_CODEC_BUT_CONTEXT,
+    ),
 }
 
 
@@ -192,82 +237,3 @@ def trained_codebooks(params: Any, stage: Stage, rules: Rules) -> tuple[str, ...
     """The codebooks of `stage` that `rules` train; the others must not be touched."""
     trained = trained_paths(params, rules)
     return tuple(path for path in stage.codebooks if path in trained)
-
-
-@dataclasses.dataclass(frozen=True)
-class GraftReport:
-    """Number of arrays that `graft` took over, and of others, by group."""
-
-    taken: int
-    fresh: Mapping[str, int]
-
-    def __str__(self) -> str:
-        fresh = ", ".join(f"{count} of {name}" for name, count in self.fresh.items())
-        return f"took over {self.taken} arrays; left alone: {fresh or 'none'}"
-
-
-def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
-    """Takes over every parameter of `donor` that has the same path and shape.
-
-    Args:
-      params: parameters, or their shapes.
-      donor: parameters of an earlier stage.
-
-    Returns:
-      `params` with the donor's arrays in the place of its own, and a report with groups
-      named by the first part of the path.
-
-    Raises:
-      UserError: nothing fits.
-    """
-    ours, theirs = path_names(params), path_names(donor)
-    fits = {p for p in ours if p in theirs and theirs[p].shape == ours[p].shape}
-    if not fits:
-        raise UserError("the checkpoint to start from has no parameter of this stage")
-    merged = {
-        path: theirs[path].astype(leaf.dtype) if path in fits else leaf
-        for path, leaf in ours.items()
-    }
-    fresh = collections.Counter(p.split("/")[0] for p in ours if p not in fits)
-    merged = flax.traverse_util.unflatten_dict(merged, sep="/")
-    return merged, GraftReport(len(fits), dict(sorted(fresh.items())))
-
-
-def graft_moments(opt_state: Any, donor: Any) -> tuple[Any, GraftReport]:
-    """Takes over Adam's moments and step count of every group that `donor` has whole.
-
-    Groups that are new stay fresh, as the VQGAN's decoder does at the start of the
-    released image stage (docs/architecture.md#optimisation).
-
-    Args:
-      opt_state: fresh state of `dlf_jax.training.optimizer.make_optimizer`.
-      donor: the same of an earlier stage, as restored.
-
-    Returns:
-      The combined state, and a report by group.
-    """
-    ours, tree = jax.tree_util.tree_flatten_with_path(opt_state)
-    theirs, _ = jax.tree_util.tree_flatten_with_path(donor)
-    names = [_group_path(keys) for keys, _ in ours]
-    found = {_group_path(keys): leaf for keys, leaf in theirs}
-    groups = collections.defaultdict(list)
-    for name, (_, leaf) in zip(names, ours, strict=True):
-        if name:
-            fits = name in found and found[name].shape == leaf.shape
-            groups[name.split("/")[0]].append(fits)
-    whole = {group for group, fits in groups.items() if all(fits)}
-    leaves = [
-        found[name] if name and name.split("/")[0] in whole else leaf
-        for name, (_, leaf) in zip(names, ours, strict=True)
-    ]
-    report = GraftReport(
-        sum(len(groups[group]) for group in whole),
-        {group: len(fits) for group, fits in groups.items() if group not in whole},
-    )
-    return jax.tree_util.tree_unflatten(tree, leaves), report
-
-
-def _group_path(keys: Any) -> str | None:
-    """Group and path below it of a member of a group's state."""
-    path = jax.tree_util.keystr(keys, simple=True, separator="/")
-    return path.partition("inner_states/")[2] or None

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training.plan import init_arguments, make_plan
+from dlf_jax.training import plan
 from dlf_jax.training.sharding import (
     MeshConfig,
     batch_sharding,
@@ -27,17 +27,17 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
     """One run; the discriminator takes part where the stage has images."""
     config = tiny.shipped_config(stage)
     config.steps, config.batch_size = NUM_STEPS, 16
-    config.optimizer.lr = 1e-3
-    config.loss.decode_crop = 0  # the discriminator needs 32 pixels
+    config.optimizer.lr, config.optimizer.warmup_steps = 1e-3, NUM_STEPS - 1
     config.loss.adversarial = 0.8
     config.loss.discriminator_channels = 4
     config.loss.discriminator_images = 2
     config.update(changes)
     mesh = make_mesh(MeshConfig(data, fsdp))
-    plan = make_plan(config, mesh)
-    init = jax.jit(plan.task.init, out_shardings=plan.placements.params)
-    state = init(*init_arguments(config, plan.model))
-    state = jax.jit(plan.create, out_shardings=plan.placements)(state)
+    stage_plan = plan.make_plan(config, mesh)
+    placements = stage_plan.placements
+    init = jax.jit(stage_plan.task.init, out_shardings=placements.params)
+    state = init(*plan.init_arguments(config, stage_plan.model))
+    state = jax.jit(stage_plan.create, out_shardings=placements)(state)
     constants = {
         "lmbda": np.array([2.0, 1.0], np.float32),
         "perceptual": {"lpips": tiny.lpips_params()},
@@ -47,7 +47,7 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
     for _ in range(NUM_STEPS):
         batch = rng.integers(0, 256, (config.batch_size, 32, 32, 3), np.uint8)
         batch = jax.device_put(batch, batch_sharding(mesh))
-        state, metrics = plan.train_step(state, constants, batch)
+        state, metrics = stage_plan.train_step(state, constants, batch)
         losses.append(float(metrics["loss"]))
     found = {"name": name, "loss": losses}
     for part in ("params", "opt_state"):
@@ -61,7 +61,7 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
 
 def main() -> None:
     """The runs of one stage, the first argument, on all or on the named meshes."""
-    VARIANTS["dlf-nano"] = tiny.TINY
+    VARIANTS["dlf-nano"], plan.LossConfig = tiny.TINY, tiny.NarrowLoss
     stage, *names = sys.argv[1:]
     runs = {
         "1x1": (1, 1, {}),

@@ -2,19 +2,14 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from dlf_jax.errors import UserError
-from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
 from dlf_jax.training.stages import (
     ADVERSARY,
     DECODER,
     FROZEN,
     STAGES,
     TRAINED,
-    graft,
-    graft_moments,
     match_rules,
     path_names,
     trained_codebooks,
@@ -151,41 +146,3 @@ def test_every_stage_hands_its_parameters_on(shapes):
     for stage in ("vqgan", "tokenizer"):
         for path, leaf in path_names(shapes[stage]).items():
             assert path.startswith("head/") or joint[path] == leaf.shape
-
-
-def test_graft_takes_equal_paths_and_shapes():
-    params = {"a": {"x": jnp.zeros(2), "y": jnp.zeros(3)}, "b": {"z": jnp.zeros(1)}}
-    donor = {"a": {"x": np.ones(2), "y": np.ones(4)}, "c": np.ones(1)}
-    merged, report = graft(params, donor)
-    np.testing.assert_array_equal(merged["a"]["x"], [1, 1])
-    np.testing.assert_array_equal(merged["a"]["y"], [0, 0, 0])
-    assert report.taken == 1
-    assert str(report) == "took over 1 arrays; left alone: 1 of a, 1 of b"
-
-
-def test_moments_of_whole_groups_go_on_and_new_groups_start_fresh():
-    config = OptimizerConfig(
-        lr=1.0, warmup_steps=0, final_factor=1.0, clip_norm=0.0, b1=0.5,
-        b2=0.9, schedule="constant",
-    )  # fmt: skip
-    before = {"context": jnp.ones(2), "vqgan": jnp.ones(3)}
-    rules = (("context", TRAINED), ("vqgan", FROZEN))
-    tx = make_optimizer(config, 9, before, rules)
-    moving = {"context": jnp.ones(2)}
-    donor = tx.init(moving)
-    for _ in range(2):
-        _, donor = tx.update({"context": jnp.full(2, 3.0)}, donor, moving)
-
-    tx = make_optimizer(config, 9, before, (("context", TRAINED), ("vqgan", DECODER)))
-    state, report = graft_moments(tx.init(before), donor)
-    assert str(report) == "took over 3 arrays; left alone: 3 of decoder"
-    moments = state[0].inner_states
-    adam = moments[TRAINED].inner_state
-    np.testing.assert_allclose(adam.mu["context"], 3 * (1 - 0.5**2))
-    assert adam.count == 2 and moments[DECODER].inner_state.count == 0
-    assert not moments[DECODER].inner_state.mu["vqgan"].any()
-
-
-def test_graft_of_a_foreign_checkpoint_is_an_error():
-    with pytest.raises(UserError, match="no parameter of this stage"):
-        graft({"a": jnp.zeros(2)}, {"b": np.ones(2)})

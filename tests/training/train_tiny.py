@@ -18,9 +18,9 @@ def main(photos: str, workdir: str, *changes: str) -> None:
     VARIANTS["dlf-nano"] = tiny.TINY
     join_job()
     config = tiny.shipped_config("tokenizer")
-    config.data = photos
+    config.data, config.init_from = photos, "none"
     config.steps, config.log_every, config.save_minutes = 12, 1, 0.0
-    config.validation.every = 3
+    config.validation.every, config.optimizer.warmup_steps = 3, 11
     # Tokens of noise are alike, and so are codes revived from them: which of those goes
     # unused hangs on the order of sums. Only the first step revives, which is clear.
     config.revive_every = 100
