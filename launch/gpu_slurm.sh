@@ -18,7 +18,7 @@
 # Then, from the checkout (options of sbatch, such as --nodes=4, before the script):
 #
 #   sbatch launch/gpu_slurm.sh --config=configs/dlf.py:preset=l,stage=align,rate=qp3 \
-#     --workdir=runs/align --config.data=PHOTOS
+#     --workdir=runs/align --config.init_from=runs/align_warmup --config.data=PHOTOS
 #   bash launch/gpu_slurm.sh --dry-run ...     prints the commands, outside of a job too
 set -euo pipefail
 

@@ -6,7 +6,7 @@
 #   bash launch/tpu_pod.sh [--dry-run] NAME ZONE TYPE ARGUMENTS OF dlf train
 #   bash launch/tpu_pod.sh dlf us-west4-a v5litepod-16 \
 #     --config=configs/dlf.py:preset=l,stage=align,rate=qp3 --workdir=gs://BUCKET/align \
-#     --config.data=/photos
+#     --config.init_from=gs://BUCKET/align_warmup --config.data=/photos
 #
 # --dry-run prints the commands of a first run and does nothing. SPOT=1 asks for
 # preemptible capacity; VERSION for another runtime. SETUP holds shell commands that every

@@ -218,7 +218,9 @@ def _first_state(
     for path in taken:
         counts = np.full(state.usage[path].shape, IN_USE, np.float32)
         state.usage[path] = jax.device_put(counts, plan.placements.usage[path])
-    if config.optimizer_from_donor and moments is not None:
+    if config.optimizer_from_donor and moments is None:
+        _say("moments: fresh, for the last donor has none")
+    elif config.optimizer_from_donor:
         opt_state, report = graft_moments(state.opt_state, moments)
         _say(f"moments: {report}")
         opt_state = jax.device_put(opt_state, plan.placements.opt_state)
