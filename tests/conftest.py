@@ -18,8 +18,8 @@ os.environ.setdefault(
 )
 # Most programs run once or twice: optimising them takes longer.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-# So does the newer emitter of fused loops. XLA ends every process whose XLA_FLAGS hold a
-# flag that its release does not know, and jaxlib 0.11.0 was the last to know this one.
+# So does the newer emitter of fused loops. XLA ends every process whose XLA_FLAGS hold
+# an unknown flag; jaxlib 0.11.0 was the last to know this one.
 if Version(importlib.metadata.version("jaxlib")) <= Version("0.11.0"):
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
