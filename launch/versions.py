@@ -75,7 +75,7 @@ def write(folder: Path) -> None:
 
 
 def read(folder: Path) -> dict[str, str]:
-    """Kinds that do not come back as another row wrote them to `folder`, with reasons."""
+    """Kinds that do not come back as another row wrote them in `folder`, and why."""
     checks = {"checkpoint": check_run, "model": check_model, "files": check_files}
     wrong = {}
     for kind, check in checks.items():
