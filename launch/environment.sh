@@ -3,25 +3,33 @@
 # Container images set this; without compiled modules `import jax` takes 3 s, not 1.5.
 unset PYTHONDONTWRITEBYTECODE
 
-# Prints the first interpreter that can make the environment; $PYTHON is tried first.
+# find_python [VERSION]: prints the first interpreter that can make the environment, of
+# VERSION ("3.13") if there is one, otherwise of 3.11 or newer; $PYTHON is tried first.
 find_python() {
-  local candidate
-  for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3.14 python3 python; do
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  local wanted=${1:-} version candidate
+  local -a candidates=(${PYTHON:+"$PYTHON"})
+  for version in ${wanted:-3.11 3.12 3.13 3.14}; do
+    # The second kind is pyenv's, whose python3.13 fails where 3.13 is not active.
+    candidates+=("python$version" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version"[.-]*/bin/python)
+  done
+  for candidate in "${candidates[@]}" python3 python; do
+    if "$candidate" -c 'import sys
+found = sys.version_info
+sys.exit(found < (3, 11) or sys.argv[1] not in ("", f"{found[0]}.{found[1]}"))' "$wanted" 2>/dev/null; then
       echo "$candidate"
       return
     fi
   done
-  echo "Python 3.11 or newer was not found. Install it, or name it: PYTHON=/path/to/python bash $0" >&2
+  echo "Python ${wanted:-3.11 or newer} was not found. Install it, or name it: PYTHON=/path/to/python bash $0" >&2
   return 1
 }
 
-# make_environment DIR [EXTRAS [REQUIREMENTS]]: a virtual environment in DIR that holds this
-# checkout with its EXTRAS ("test,train"), and what the file REQUIREMENTS pins. One that is
-# there and up to date is left as it is.
+# make_environment DIR [EXTRAS [CONSTRAINTS]]: a virtual environment in DIR that holds this
+# checkout with its EXTRAS ("test,train"), in the releases that the file CONSTRAINTS pins.
+# An environment that is up to date is kept.
 make_environment() {
-  local venv=$1 target=".${2:+[$2]}" pins=${3:-} stamp="$1/installed" wanted python
-  wanted="$target $(cat pyproject.toml $pins)"
+  local venv=$1 target=".${2:+[$2]}" constraints=${3:-} stamp="$1/installed" wanted python
+  wanted="$target $(cat pyproject.toml ${constraints:+"$constraints"})"
   if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python) || return 1
     echo "Making a virtual environment in $venv with $("$python" --version)"
@@ -34,7 +42,7 @@ make_environment() {
     echo "Installing dlf-jax and what it needs into $venv (1 to 3 GB, a minute or two, once)"
     # Python compiles what is used when it is used first, a fraction of all.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-      --no-compile ${pins:+-r "$pins"} -e "$target" || return 1
+      --no-compile ${constraints:+-c "$constraints"} -e "$target" || return 1
     echo "$wanted" > "$stamp"
   fi
 }

@@ -3,6 +3,9 @@
 #
 #   bash launch/quickstart.sh [VENV]     VENV: the virtual environment to make or use
 #                                        (.venv in the checkout unless told)
+#
+# PYTHON=/path/to/python names the interpreter; CONSTRAINTS=launch/constraints/colab.txt, or
+# another file of pip's, the releases.
 set -euo pipefail
 venv=${1:-}
 case $venv in
@@ -12,7 +15,7 @@ esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=${venv:-$PWD/.venv}
 source launch/environment.sh
-make_environment "$venv"
+make_environment "$venv" "" "${CONSTRAINTS:-}"
 
 photo=launch/assets/coffee.png
 out=runs/quickstart

@@ -3,7 +3,8 @@
 #
 #   bash launch/test.sh                  format, lint, import rule and the fast tests
 #   bash launch/test.sh --all            the slow tests too, and those of the coders beside
-#                                        TensorFlow (.venv-test-full), as in CI
+#                                        TensorFlow (.venv-test-full)
+#   bash launch/test.sh --matrix [ROW..] launch/matrix.sh: the fast tests with other releases
 #   bash launch/test.sh tests/ops -x     what follows goes to pytest
 #
 # Tests that compare with golden data of the official network look for it in $DLF_PARITY
@@ -15,6 +16,11 @@ selection=(-m "not slow")
 # A process a core, each with files of its own, whose tests share what they compile, in
 # the order of tests/conftest.py.
 workers=(-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+
+if [ "${1:-}" = --matrix ]; then
+  shift
+  exec bash launch/matrix.sh "$@"
+fi
 full=
 python=.venv-test/bin/python
 if [ "${1:-}" = --all ]; then
@@ -22,7 +28,7 @@ if [ "${1:-}" = --all ]; then
   shift
   full=.venv-test-full/bin/python
   export DLF_OTHER_PYTHON=$full
-  make_environment .venv-test-full test requirements.txt &
+  make_environment .venv-test-full test,train,tfds,tfc requirements.txt &
 fi
 make_environment .venv-test test,train,tfds,evaluate,beam
 [ -z "$full" ] || wait $!

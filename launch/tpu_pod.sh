@@ -11,7 +11,8 @@
 # --dry-run prints the commands of a first run and does nothing. SPOT=1 asks for
 # preemptible capacity; VERSION for another runtime. SETUP holds shell commands that every
 # host runs before training, such as those that mount the photos. The project is that of
-# gcloud's configuration; the hosts must be able to write to the bucket. The slice is left running:
+# gcloud's configuration; the hosts must be able to write to the bucket. They get the releases
+# in launch/constraints/tpu.txt. The slice is left running:
 # `gcloud compute tpus tpu-vm delete NAME --zone ZONE` ends its costs.
 set -euo pipefail
 
@@ -72,7 +73,7 @@ install() {
   archive=${TMPDIR:-/tmp}/dlf-$name.tar.gz
   run git archive --format tar.gz --output "$archive" HEAD
   tpu scp "$archive" "$name:dlf.tar.gz" --worker all
-  on all 'mkdir -p dlf && tar -xzf dlf.tar.gz -C dlf && cd dlf && python3 -m pip install --quiet --user uv && python3 -m uv venv --quiet --allow-existing --python 3.12 .venv && python3 -m uv pip install --quiet --python .venv "jax[tpu]" -e ".[train,tfds,gcs]"'
+  on all 'mkdir -p dlf && tar -xzf dlf.tar.gz -C dlf && cd dlf && python3 -m pip install --quiet --user uv && python3 -m uv venv --quiet --allow-existing --python 3.12 .venv && python3 -m uv pip install --quiet --python .venv --constraints launch/constraints/tpu.txt "jax[tpu]" -e ".[train,tfds,gcs]"'
   [ -z "${SETUP:-}" ] || on all "$SETUP"
 }
 

@@ -1,10 +1,12 @@
 """What every test shares: the platform, the compilation cache and the golden data."""
 
+import importlib.metadata
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -14,11 +16,12 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "jax")
 )
-# Most programs run once or twice: compiling them is a third of the work so.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false",
-)
+# Most programs run once or twice: optimising them takes longer.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# So does the newer emitter of fused loops. XLA ends every process whose XLA_FLAGS hold
+# an unknown flag; jaxlib 0.11.0 was the last to know this one.
+if Version(importlib.metadata.version("jaxlib")) <= Version("0.11.0"):
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -57,7 +57,8 @@ def test_tpu_pod_prints_what_it_would_do(repository):
         "tar -xzf dlf.tar.gz -C dlf && cd dlf && "
         "python3 -m pip install --quiet --user uv && "
         "python3 -m uv venv --quiet --allow-existing --python 3.12 .venv && "
-        'python3 -m uv pip install --quiet --python .venv "jax[tpu]" '
+        "python3 -m uv pip install --quiet --python .venv "
+        '--constraints launch/constraints/tpu.txt "jax[tpu]" '
         """-e ".[train,tfds,gcs]"' --zone us-west4-a""",
         f"{vm} ssh dlf --worker all --command 'cd dlf && "
         r"if ! { kill -0 $(cat pid); } 2>/dev/null; then "

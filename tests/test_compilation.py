@@ -22,10 +22,10 @@ def test_no_convolution_of_a_cpu_goes_to_ynnpack():
 def test_quick_programs_are_optimised_less():
     options = compilation.compiler_options("cpu")
     quick = compilation.compiler_options("cpu", quick=True)
-    assert quick.items() - options.items() == {
-        ("xla_backend_optimization_level", 0),
-        ("xla_cpu_use_fusion_emitters", False),
-    }
+    added = dict(quick.items() - options.items())
+    assert added.pop("xla_backend_optimization_level") == 0
+    # Unknown to jaxlib 0.11.1 and later.
+    assert added in ({}, {"xla_cpu_use_fusion_emitters": False})
     assert options.items() < quick.items()
     assert jax.jit(lambda x: 3 * x, compiler_options=quick)(2.0) == 6.0
 

@@ -94,7 +94,12 @@ def start(setting: str, model: Path, folder: Path) -> subprocess.Popen:
                 *("-m", "tests.codec.test_machines", setting, model, folder),
             ],
             # Compiled as for users, not as for other tests.
-            env={**os.environ, "XLA_FLAGS": "", **SETTINGS[setting]},
+            env={
+                **os.environ,
+                "JAX_DISABLE_MOST_OPTIMIZATIONS": "0",
+                "XLA_FLAGS": "",
+                **SETTINGS[setting],
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -80,7 +80,8 @@ def parameter_counts(name: str) -> dict[str, int]:
     def init(key, image):
         return model.init(key, image, method=touch_everything)["params"]
 
-    image = jax.ShapeDtypeStruct((1, config.tile_size, config.tile_size, 3), float)
+    shape = (1, config.tile_size, config.tile_size, 3)
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
     shapes = jax.eval_shape(init, jax.random.key(0), image)
     return {
         path: math.prod(value.shape)

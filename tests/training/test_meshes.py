@@ -13,7 +13,7 @@ import pytest
 def runs(repository):
     """Runs of the semantic stage on eight virtual devices, by mesh."""
     environ = os.environ | {
-        "XLA_FLAGS": os.environ["XLA_FLAGS"]
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")
         + " --xla_force_host_platform_device_count=8",
         "JAX_PLATFORMS": "cpu",
     }
