@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dlf_jax.codec import catalog
-from dlf_jax.codec.compile_cache import enable_compile_cache
+from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.data.image_io import decode_image, encode_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import CodecSpec

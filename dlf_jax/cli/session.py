@@ -70,7 +70,7 @@ def load_codec(
 ) -> "dlf_jax.codec.codec.Codec":
     """The codec of a bundled model or a model directory, with the compile cache on."""
     from dlf_jax.codec import catalog
-    from dlf_jax.codec.compile_cache import enable_compile_cache
+    from dlf_jax.compile_cache import enable_compile_cache
 
     enable_compile_cache()
     return catalog.load(model, limits)
@@ -81,7 +81,7 @@ def load_codec_for(
 ) -> "dlf_jax.codec.codec.Codec":
     """The codec of the bundled model that wrote a file, with the compile cache on."""
     from dlf_jax.codec import catalog
-    from dlf_jax.codec.compile_cache import enable_compile_cache
+    from dlf_jax.compile_cache import enable_compile_cache
 
     enable_compile_cache()
     return catalog.load_for(data, limits, damaged=damaged)

@@ -13,10 +13,10 @@ import sys
 from functools import partial
 
 import jax
-import platformdirs
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.errors import UserError
 from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.checkpointing import absolute, read_config
@@ -43,9 +43,7 @@ def main(_: list[str]) -> None:
     if _WORKDIR.value is None:
         fail("name the folder of the run with --workdir")
     logging.set_verbosity(logging.WARNING)
-    if jax.config.jax_compilation_cache_dir is None:
-        cache = platformdirs.user_cache_dir("dlf_jax")
-        jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
+    enable_compile_cache()
     try:
         join_job(cluster=_CLUSTER.value)
         print(f"devices: {jax.devices()}", flush=True)
