@@ -16,7 +16,15 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "dlf_jax"
 
-_BASE = {"compilation", "compile_cache", "errors", "files", "typing", "limits"}
+_BASE = {
+    "compilation",
+    "compile_cache",
+    "errors",
+    "files",
+    "typing",
+    "limits",
+    "strict_json",
+}
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
 _CODEC = _NETWORK | {"coding", "checkpoints"}
 
@@ -28,6 +36,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "limits": set(),
+    "strict_json": set(),
     "typing": set(),
     "ops": _BASE,
     "nn": _BASE | {"ops"},

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -12,6 +11,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
+from dlf_jax import strict_json
 from dlf_jax.bulk import files
 from dlf_jax.errors import UserError
 
@@ -68,7 +68,7 @@ class Process(beam.DoFn):
                 reason = str(error) if known else f"{type(error).__name__}: {error}"
                 self._failed.inc()
                 failure = {"file": source, "error": " ".join(reason.split())}
-                yield json.dumps(failure)
+                yield strict_json.dumps(failure)
 
 
 def run(

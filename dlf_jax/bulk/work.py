@@ -1,11 +1,11 @@
 """What is done with a file: its bytes to those of the output, in a worker."""
 
 import dataclasses
-import json
 import platform
 from collections.abc import Callable
 from pathlib import Path
 
+from dlf_jax import strict_json
 from dlf_jax.codec import catalog
 from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.data.image_io import decode_image, encode_image
@@ -99,6 +99,6 @@ class Evaluate:
                     result.values |= measure(image, recon, self.metrics)
                     row = Row(Path(), spec.name, setting, *image.shape[:2], result)
                     records.append(row.record(self.metrics))
-            return json.dumps(records).encode()
+            return strict_json.dumps(records).encode()
 
         return work

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
+from dlf_jax import strict_json
 from dlf_jax.checkpoints import int8
 from dlf_jax.checkpoints.arrays import (
     LazyArray,
@@ -192,7 +193,7 @@ def write_directory(
                 "gaussian_tables": gaussian_tables_digest(),
                 "fingerprint": found.hex(),
             }
-        text = json.dumps(description, indent=2) + "\n"
+        text = strict_json.dumps(description, indent=2) + "\n"
         config.write_text(text, encoding="utf-8")
         for file in (CONFIG_FILE, MODEL_FILE, TRAINING_FILE):
             (directory / file).unlink(missing_ok=True)
@@ -316,7 +317,7 @@ def is_directory_of_weights(path: Path) -> bool:
 
 def fingerprint(config: DLFConfig, digest: str) -> bytes:
     """What tells models apart, of their sizes and the digest of their arrays."""
-    sizes = json.dumps(config.identity(), sort_keys=True)
+    sizes = strict_json.dumps(config.identity(), sort_keys=True)
     facts = f"{sizes} {digest} {gaussian_tables_digest()}"
     return hashlib.sha256(facts.encode()).digest()
 

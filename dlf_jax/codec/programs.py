@@ -8,7 +8,6 @@ on, traced programs (StableHLO, which is data) are kept beside it.
 import concurrent.futures
 import functools
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import jax
 from jax import export
 
+from dlf_jax import strict_json
 from dlf_jax.compilation import compiler_options
 from dlf_jax.compile_cache import local_folder, read_entry, write_entry
 from dlf_jax.errors import UserError
@@ -144,7 +144,7 @@ class Program:
             "precision": jax.config.jax_default_matmul_precision,
             "x64": jax.config.jax_enable_x64,
         }
-        text = json.dumps(facts, sort_keys=True)
+        text = strict_json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.training.state import TrainState
 
@@ -136,7 +137,7 @@ def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
     """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
     workdir.mkdir(parents=True, exist_ok=True)
     temporary = workdir / f"{_CONFIG}.tmp"
-    temporary.write_text(json.dumps(config, indent=2) + "\n")
+    temporary.write_text(strict_json.dumps(config, indent=2) + "\n")
     temporary.replace(workdir / _CONFIG)
 
 

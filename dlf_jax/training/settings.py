@@ -6,6 +6,7 @@ from typing import Any
 
 import ml_collections
 
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 
 # What may change, because the weights do not follow from it: where things are, how they
@@ -50,7 +51,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, json.loads(json.dumps(value))
+            yield prefix + name, json.loads(strict_json.dumps(value))
 
 
 def _tuples(value: Any) -> Any:

@@ -150,6 +150,21 @@ def test_rows_and_means_of_codecs(dlf, photos, tmp_path):
     )
 
 
+def test_equal_pictures_are_infinitely_good_and_json_stays_json(dlf, tmp_path):
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "p" / "grey.png")
+    status, out, err = dlf(
+        *("bulk", "evaluate", "--input", f"{tmp_path}/p/*", "--codecs", "jpeg@12"),
+        *("--metrics", "psnr", "--output", tmp_path / "out"),
+    )
+    assert status == 0, err
+    assert "psnr inf" in out
+    (record,) = json.loads((tmp_path / "out/grey.png.json").read_text())
+    (mean,) = _lines(tmp_path / "out/means.jsonl")
+    assert record["psnr"] is None and mean["psnr"] is None
+    assert ",inf," in (tmp_path / "out/results.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

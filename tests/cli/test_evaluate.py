@@ -73,6 +73,23 @@ def test_a_folder_with_everything(evaluate, photos, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (out / "cache").iterdir()} == kept
 
 
+def test_equal_pictures_are_infinitely_good_and_json_stays_json(evaluate, tmp_path):
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "p" / "grey.png")
+    out = tmp_path / "report"
+    arguments = (tmp_path / "p", "--codecs", "jpeg@12", "--out", out)
+    status, text, err = evaluate(*arguments, "--metrics", "psnr")
+    assert (status, err) == (0, "")
+    assert text.splitlines()[1].split()[5] == "inf"
+    (kept,) = (out / "cache").glob("*.json")
+    for path in (out / "results.json", kept):
+        refused = json.JSONDecoder(parse_constant=lambda name: 1 / 0)
+        refused.decode(path.read_text())
+    assert json.loads((out / "results.json").read_text())["means"][0]["psnr"] is None
+    # What the cache kept is what was measured.
+    assert evaluate(*arguments, "--metrics", "psnr")[1] == text
+
+
 def test_everything_counts_once_and_has_a_name_of_its_own(dlf, photos, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
