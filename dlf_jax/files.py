@@ -15,6 +15,11 @@ def read_file(path: str | os.PathLike) -> bytes:
         raise UserError(f"cannot read {path}: {reason(error)}") from error
 
 
+def printable(name: str | os.PathLike) -> str:
+    """A file name as text: bytes that are not UTF-8 as escapes such as ``\\udce9``."""
+    return os.fspath(name).encode("utf-8", "backslashreplace").decode()
+
+
 def check_output(path: str | os.PathLike, overwrite: bool) -> None:
     """Raises UserError if `write_file` would refuse, so that no work is lost."""
     folder = os.path.dirname(path) or "."

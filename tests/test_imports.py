@@ -47,7 +47,8 @@ MAY_IMPORT = {
     "checkpoints": _NETWORK | {"coding"},
     "perceptual": _BASE | {"ops", "nn"},
     "metrics": _BASE | {"ops", "perceptual"},
-    "data": _BASE | {"ops", "data.image_io"},
+    "data": _BASE | {"ops", "data.folders", "data.image_io"},
+    "data.folders": _BASE,
     "data.image_io": _BASE | {"ops"},
     "codec": _CODEC,
     "api": _CODEC | {"", "codec"},
@@ -55,9 +56,10 @@ MAY_IMPORT = {
     "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
     "evaluation": _BASE | {"", "codec", "data.image_io", "metrics", "perceptual"},
     "evaluation.tfc": set(),
-    "bulk": _BASE | {"codec", "data.image_io", "metrics", "evaluation"},
+    "bulk": _BASE | {"codec", "data.folders", "data.image_io", "metrics", "evaluation"},
     "cli": _CODEC
-    | {"", "codec", "data.image_io", "metrics", "evaluation", "bulk", "cli.train"},
+    | {"", "codec", "data.folders", "data.image_io", "metrics", "evaluation"}
+    | {"bulk", "cli.train"},
     "cli.train": _BASE | {"cli", "training"},
     "__main__": {"cli"},
 }
@@ -70,6 +72,7 @@ _MAY_IMPORT_TENSORFLOW = {"coding.tfc_coder", "evaluation.tfc"}
 NEVER = {
     "coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
     "codec": {"optax", "orbax", "grain"},
+    "data.folders": {"jax", "grain"},
     "data.image_io": {"jax", "grain"},
     "models": {"optax", "orbax", "grain"},
 }

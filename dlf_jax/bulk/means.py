@@ -11,6 +11,7 @@ import apache_beam as beam
 from dlf_jax import strict_json
 from dlf_jax.bulk import files
 from dlf_jax.bulk.pipeline import pipeline, write_lines
+from dlf_jax.files import printable
 from dlf_jax.metrics.table import restored
 
 _KEY = ("codec", "setting")
@@ -95,7 +96,7 @@ def summarize(output: str, runner: str, options: Sequence[str]) -> list[dict[str
 
 
 def _rows(path: str, output: str) -> Iterator[dict[str, Any]]:
-    name = path[len(output) + 1 :].removesuffix(".json")
+    name = printable(path[len(output) + 1 :].removesuffix(".json"))
     for row in json.loads(files.read(path)):
         yield {"image": name} | restored(row)
 

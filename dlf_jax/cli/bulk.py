@@ -35,9 +35,9 @@ def _job_options(command: Callable) -> Callable:
         click.option(
             "--input",
             "pattern",
-            metavar="PATTERN",
+            metavar="FOLDER_OR_PATTERN",
             required=True,
-            help="Such as 'gs://bucket/photos/**.png', quoted.",
+            help="Such as photos, or 'gs://bucket/photos/**.png', quoted.",
         ),
         click.option("--output", metavar="FOLDER", required=True),
         click.option("--runner", default="DirectRunner", show_default=True),

@@ -9,7 +9,6 @@ import click
 
 from dlf_jax.errors import UserError
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
 _METRICS = "psnr,ms_ssim,lpips,dists"
 _PATH = click.Path(path_type=Path)
 
@@ -75,6 +74,8 @@ def evaluate(
 ) -> None:
     """Compares codecs on images: files of true sizes, metrics, curves, a report.
 
+    PATHS are photos, and folders with photos at any depth; hidden files are left out.
+
     Prints means over the images.  With --out, also writes tables, plots and report.html
     into a folder, and keeps there what is finished: the same command goes on where an
     interrupted one stopped.
@@ -93,7 +94,7 @@ def evaluate(
     from dlf_jax.evaluation.runner import evaluate as run
     from dlf_jax.metrics.table import METRICS
 
-    files = _image_files([*images, *paths])
+    files = _image_files([*images, *paths], out)
     names, specs = known_names(metrics.split(","), METRICS, "metric"), specs_of(codecs)
     known = [spec.name for spec in specs]
     if anchor is None and "vvc" in known:
@@ -123,15 +124,19 @@ def evaluate(
         click.echo(out / "report.html")
 
 
-def _image_files(paths: Iterable[Path]) -> list[Path]:
-    """Files in folders and others, each once."""
-    files = []
+def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
+    """Photos in folders, except plots of an earlier run in `out`, and files, once."""
+    from dlf_jax.data.folders import photos_in
+
+    files, out = [], out and out.resolve()
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)
+            inside = [p for p in photos_in(path) if out not in p.resolve().parents]
             if not inside:
                 raise UserError(f"there are no images in {path}")
             files += inside
+        elif path.exists() and not path.is_file():  # it would be read several times
+            raise UserError(f"{path} is not a regular file")
         else:
             files.append(path)
     if not files:

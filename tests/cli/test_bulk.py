@@ -173,7 +173,10 @@ def test_equal_pictures_are_infinitely_good_and_json_stays_json(dlf, tmp_path):
         (("--input", "{photos}/a/*", "--model", "no"), "no"),
         (("--input", "{photos}/a/*", "--runner", "No"), "Beam refuses"),
         (("--input", "{photos}/a/*", "--", "--no=1"), "there is no --no"),
-        (("--input", "{photos}/a/*", "--output", "out[1]"), "must not have *, ? or ["),
+        (
+            ("--input", "{photos}/a/*", "--output", "gs://b/o[1]"),
+            "must not have *, ? or [",
+        ),
     ],
 )
 def test_errors_are_one_line(dlf, photos, tmp_path, arguments, message):

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import os
 
 import numpy as np
 import pytest
@@ -88,6 +89,22 @@ def test_equal_pictures_are_infinitely_good_and_json_stays_json(evaluate, tmp_pa
     assert json.loads((out / "results.json").read_text())["means"][0]["psnr"] is None
     # What the cache kept is what was measured.
     assert evaluate(*arguments, "--metrics", "psnr")[1] == text
+
+
+def test_names_need_not_be_text_and_leftovers_of_macos_are_no_photos(
+    evaluate, photos, tmp_path
+):
+    (photos / "0.png").rename(photos / os.fsdecode(b"caf\xe9.png"))
+    (photos / "1.png").rename(photos / "[1]*.png")
+    (photos / "._1.png").write_bytes(b"\x00\x05\x16\x07")
+    out = tmp_path / os.fsdecode(b"r\xe9port")
+    arguments = (photos, "--codecs", "jpeg@1", "--metrics", "psnr", "--out", out)
+    for _ in range(2):
+        status, text, err = evaluate(*arguments)
+        assert (status, err) == (0, "")
+    rows = csv.DictReader((out / "results.csv").read_text("utf-8").splitlines())
+    assert [row["image"] for row in rows] == ["[1]*.png", "caf\\udce9.png"]
+    assert "caf\\\\udce9.png" in (out / "report.html").read_text("utf-8")
 
 
 def test_everything_counts_once_and_has_a_name_of_its_own(dlf, photos, tmp_path):
