@@ -10,8 +10,7 @@
 Nothing is imported before it is used.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # of typing, whose import would delay that of the program
 if TYPE_CHECKING:
     from dlf_jax.api import (
         Limits,
@@ -34,7 +33,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from dlf_jax import api

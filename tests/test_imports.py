@@ -21,6 +21,7 @@ _BASE = {
     "compile_cache",
     "errors",
     "files",
+    "interruption",
     "typing",
     "limits",
     "strict_json",
@@ -35,6 +36,7 @@ MAY_IMPORT = {
     "compile_cache": set(),
     "errors": set(),
     "files": {"errors"},
+    "interruption": set(),
     "limits": set(),
     "strict_json": set(),
     "typing": set(),
@@ -61,7 +63,7 @@ MAY_IMPORT = {
     | {"", "codec", "data.folders", "data.image_io", "metrics", "evaluation"}
     | {"bulk", "cli.train"},
     "cli.train": _BASE | {"cli", "training"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "interruption"},
 }
 
 _TENSORFLOW = {"tensorflow", "tensorflow_compression", "tensorflow_compression_ops"}

@@ -11,7 +11,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from dlf_jax.data import folders
 from dlf_jax.errors import UserError
-from dlf_jax.files import write_file
+from dlf_jax.files import is_temporary, write_file
 
 _WILDCARD = re.compile(r"[*?\[]")
 _RAW = CompressionTypes.UNCOMPRESSED
@@ -162,6 +162,14 @@ def write(path: str, data: bytes) -> None:
         finally:
             if FileSystems.exists(temporary):
                 FileSystems.delete([temporary])
+
+
+def remove_unfinished(folder: str) -> None:
+    """Removes what writes that were interrupted left in a folder of this machine."""
+    if _is_local(folder):
+        for path in folders.all_files(folder):
+            if is_temporary(path.name):
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

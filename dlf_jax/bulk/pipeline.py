@@ -11,7 +11,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from dlf_jax import strict_json
+from dlf_jax import interruption, strict_json
 from dlf_jax.bulk import files
 from dlf_jax.errors import UserError
 from dlf_jax.files import printable
@@ -150,8 +150,8 @@ def pipeline(
     results = []
     yield graph, lambda: results[0]
     try:
-        result = graph.run()
-        result.wait_until_finish()
+        result = interruption.spare_children(graph.run)
+        interruption.spare_children(result.wait_until_finish)
     except Exception as error:  # every runner raises kinds of its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{runner} failed: {reason[-1]}") from error

@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.entropy.fixed_point import dequantize, quantize
 from dlf_jax.entropy.integer_context import IntegerContext
 from dlf_jax.errors import UserError
+from dlf_jax.files import temporary_beside
 from dlf_jax.models.config import DLFConfig
 
 BUNDLED = Path(__file__).parents[1] / "weights"
@@ -228,7 +228,7 @@ def _remove_if_empty(directory: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new name beside `path` that becomes `path` if the block ends well."""
-    temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         os.replace(temporary, path)

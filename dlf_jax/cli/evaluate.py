@@ -7,19 +7,19 @@ from pathlib import Path
 
 import click
 
+from dlf_jax.cli.paths import PATH
 from dlf_jax.errors import UserError
 
 _METRICS = "psnr,ms_ssim,lpips,dists"
-_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("paths", metavar="[PATHS]...", nargs=-1, type=_PATH)
+@click.argument("paths", metavar="[PATHS]...", nargs=-1, type=PATH)
 @click.option(
     "--images",
     metavar="PATH",
     multiple=True,
-    type=_PATH,
+    type=PATH,
     help="File or folder; the same as PATHS.",
 )
 @click.option(
@@ -37,7 +37,7 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="lpips_vgg is one more.",
 )
-@click.option("--out", metavar="DIR", type=_PATH, help="Folder for the report.")
+@click.option("--out", metavar="DIR", type=PATH, help="Folder for the report.")
 @click.option(
     "--anchor", metavar="NAME", help="Codec for BD-rates; vvc if it is there."
 )
@@ -50,7 +50,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--inception",
     metavar="FILE",
-    type=_PATH,
+    type=PATH,
     help="InceptionV3 weights, which make --features FID and KID.",
 )
 @click.option(

@@ -7,7 +7,6 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import click
 
@@ -88,12 +87,12 @@ def load_codec_for(
 
 
 @contextlib.contextmanager
-def errors_about(path: Path) -> Iterator[None]:
+def errors_about(name: object) -> Iterator[None]:
     """Puts the name of a file in front of errors about its content."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{name}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib
+import os
 from types import ModuleType
 from typing import Protocol, runtime_checkable
 
@@ -78,7 +79,8 @@ def open_codec(name: str) -> ImageCodec:
         example = f"{kind}:MODEL" if takes_model else kind
         raise UserError(f"codec {name!r} is not complete or too long: use {example}")
     module = importlib.import_module(f"dlf_jax.evaluation.{module}")
-    return module.open_codec(model if takes_model else kind)
+    # The shell expands no ~ behind a colon.
+    return module.open_codec(os.path.expanduser(model) if takes_model else kind)
 
 
 def need(package: str, module: str, codec: str) -> ModuleType:

@@ -1,5 +1,6 @@
 """Command lines with settings: those of ``dlf train`` and ``dlf aot``."""
 
+import os
 import re
 import sys
 from typing import NoReturn
@@ -23,7 +24,7 @@ def parse(
         print(description, *options, sep="\n")
         sys.exit()
     try:
-        extra = flags.FLAGS(argv)[1:]
+        extra = flags.FLAGS([_with_home(argument) for argument in argv])[1:]
         if config.value is not None:
             config.value.lock()  # raises what was wrong with the file
     except (AttributeError, KeyError) as error:
@@ -34,6 +35,12 @@ def parse(
         fail(f"{last.strip().removeprefix('ValueError: ')}; see {command} --help")
     if extra:
         fail(f"unexpected argument {extra[0]}; see {command} --help")
+
+
+def _with_home(argument: str) -> str:
+    """``--name=~/path`` with the home directory; the shell expands ``~/path`` alone."""
+    name, equals, value = argument.partition("=")
+    return name + equals + os.path.expanduser(value)
 
 
 def fail(message: str) -> NoReturn:

@@ -1,6 +1,7 @@
 """Saving, resuming and starting from training checkpoints."""
 
 import json
+import os
 from typing import Any
 
 import jax
@@ -201,7 +202,7 @@ def absolute(workdir: str) -> epath.Path:
       UserError: what a URL names cannot be reached.
     """
     if "://" not in workdir:
-        return epath.Path(workdir).absolute()
+        return epath.Path(os.path.expanduser(workdir)).absolute()
     try:
         path = epath.Path(workdir)
         path.exists()

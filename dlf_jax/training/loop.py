@@ -1,5 +1,6 @@
 """The training loop: the one place with side effects."""
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -66,6 +67,7 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     Raises:
       UserError: unusable photos, checkpoints or settings.
       FloatingPointError: something is no longer finite; the last checkpoint is good.
+      KeyboardInterrupt: Ctrl-C, after a checkpoint was saved.
     """
     # ---- Model, loss, optimiser, placement -------------------------------------------
     mesh = make_mesh(MeshConfig(**config.mesh))
@@ -186,6 +188,8 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
                 )
                 break
         checkpoints.close()
+    if stop.interrupted:
+        raise KeyboardInterrupt
     return state
 
 
@@ -247,6 +251,7 @@ def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array])
 
 def _donor(source: str) -> tuple[Any, Any, str]:
     """Parameters, moments and name of an earlier stage; a model has no moments."""
+    source = os.path.expanduser(source)
     if source in bundled_models() or is_directory_of_weights(Path(source)):
         name, params = load_donor(source)
         return params, None, name

@@ -5,8 +5,9 @@
 Run again, the same command resumes; --workdir alone does, with the settings that the
 run was started with.
 
-SIGTERM saves and ends with status 0; with several processes, all of them end with 75,
-so that a cluster starts them again.
+After the first step, SIGTERM saves and ends with status 0; with several processes, all
+of them end with 75, so that a cluster starts them again.  Ctrl-C saves, too, and ends
+with status 130; the second one ends the run at once.
 """
 
 import sys
