@@ -5,90 +5,43 @@
     dlf_jax.info(data)                   # what a file says about itself
     dlf_jax.load("dlf-nano")             # a codec to keep, of a name or a model folder
     dlf_jax.Limits(pixels=400_000_000)   # how large an image it takes
+    dlf_jax.enable_compile_cache()       # later processes start fast
 
-Nothing heavy is imported before the first call.  Docstrings refer to headings, such as
+Nothing is imported before it is used.  Docstrings refer to headings, such as
 docs/architecture.md#data-flow, of documents that lie beside this package in its source
 repository and are not installed.
 """
 
-import os
+TYPE_CHECKING = False  # of typing, whose import would delay that of the program
+if TYPE_CHECKING:
+    from dlf_jax.api import (
+        Limits,
+        compress,
+        decompress,
+        enable_compile_cache,
+        info,
+        load,
+    )
 
-import numpy as np
-
-from dlf_jax.codec.info import FileInfo, file_info
-from dlf_jax.limits import DEFAULT_LIMITS, Limits
-
-__all__ = ["Limits", "__version__", "compress", "decompress", "info", "load"]
+__all__ = [
+    "Limits",
+    "__version__",
+    "compress",
+    "decompress",
+    "enable_compile_cache",
+    "info",
+    "load",
+]
 __version__ = "0.1.0"
 
 
-def load(
-    name_or_dir: str | os.PathLike = "dlf-nano", limits: Limits = DEFAULT_LIMITS
-) -> "dlf_jax.codec.codec.Codec":
-    """The codec of a bundled model or of a model directory.
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dlf_jax import api
 
-    It is kept: loading the same model again costs nothing.
-
-    Args:
-      name_or_dir: which model.
-      limits: pixels and memory beyond which it refuses images.
-
-    Raises:
-      UserError: there is no such model, or its files are damaged.
-    """
-    from dlf_jax.codec import catalog
-
-    return catalog.load(os.fspath(name_or_dir), limits)
+    return getattr(api, name)
 
 
-def compress(
-    images: np.ndarray | list[np.ndarray],
-    rate: int | None = None,
-    model: str | os.PathLike = "dlf-nano",
-) -> bytes | list[bytes]:
-    """Compresses one image, or a list of images of any sizes.
-
-    Args:
-      images: uint8 arrays (H, W, 3), RGB.
-      rate: rate index, 0 for the smallest files; the model's middle rate if None.
-      model: name of a bundled model, or a model directory.
-
-    Returns:
-      The bytes of one file, or a list of them.
-
-    Raises:
-      UserError: the arguments are not as described.
-    """
-    return load(model).compress(images, rate)
-
-
-def decompress(
-    data: bytes | list[bytes], model: str | os.PathLike | None = None
-) -> np.ndarray | list[np.ndarray]:
-    """Decompresses one file, or a list of files.
-
-    Args:
-      data: bytes of files.
-      model: as in `compress`; None takes the bundled model that each file names.
-
-    Returns:
-      A uint8 array (H, W, 3), RGB, or a list of them.
-
-    Raises:
-      UserError: a file is damaged, or was written with a model that is not there.
-    """
-    from dlf_jax.codec import catalog
-
-    if isinstance(data, list):
-        return [decompress(one, model) for one in data]
-    codec = catalog.load_for(data) if model is None else load(model)
-    return codec.decompress(data)
-
-
-def info(data: bytes) -> FileInfo:
-    """Size, rate and model of a file, without decoding it.
-
-    Raises:
-      UserError: it is no intact DLF file.
-    """
-    return file_info(data)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

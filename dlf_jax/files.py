@@ -15,6 +15,11 @@ def read_file(path: str | os.PathLike) -> bytes:
         raise UserError(f"cannot read {path}: {reason(error)}") from error
 
 
+def printable(name: str | os.PathLike) -> str:
+    """A file name as text: bytes that are not UTF-8 as escapes such as ``\\udce9``."""
+    return os.fspath(name).encode("utf-8", "backslashreplace").decode()
+
+
 def check_output(path: str | os.PathLike, overwrite: bool) -> None:
     """Raises UserError if `write_file` would refuse, so that no work is lost."""
     folder = os.path.dirname(path) or "."
@@ -42,7 +47,7 @@ def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) ->
             Path(path).write_bytes(data)
             return
         path = Path(os.path.realpath(path))  # a link stays, its target is replaced
-        temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        temporary = temporary_beside(path)
         try:
             with temporary.open("xb") as stream:
                 stream.write(data)
@@ -51,6 +56,16 @@ def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) ->
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason(error)}") from error
+
+
+def temporary_beside(path: Path) -> Path:
+    """A new name for a file that becomes `path` when it is complete."""
+    return path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file has a name of `temporary_beside`."""
+    return name.startswith(".dlf-") and name.endswith(".tmp")
 
 
 def _is_special(path: str | os.PathLike) -> bool:

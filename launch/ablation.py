@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import jax
-import platformdirs
 from etils import epath
 
+from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.data.crops import center_crop
 from dlf_jax.data.image_io import encode_image
 from dlf_jax.data.photos import Photos, split_holdout
@@ -90,8 +89,7 @@ def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> Non
 def run_all(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> None:
     """Trains variants, and writes models into `workdir`."""
     write_held_out(photos, workdir / "held_out")
-    cache = platformdirs.user_cache_dir("dlf_jax")
-    jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
+    enable_compile_cache()
     trainer = Trainer(preset, photos, absolute(str(workdir)))
     for stage in ("vqgan", "tokenizer"):
         trainer.stage(stage, stage, init_from=("vqgan",) * (stage != "vqgan"))

@@ -106,7 +106,7 @@ def decode(directory: Path, file: Path, photo: Path) -> None:
 def _codec(directory: Path):
     from dlf_jax.checkpoints.store import load_model
     from dlf_jax.codec.codec import Codec
-    from dlf_jax.codec.compile_cache import enable_compile_cache
+    from dlf_jax.compile_cache import enable_compile_cache
 
     enable_compile_cache()
     start = time.perf_counter()

@@ -14,6 +14,8 @@ from pathlib import Path
 import click
 from matplotlib.figure import Figure
 
+from dlf_jax import strict_json
+
 _PANELS = {"val/lpips_alex/": "LPIPS-Alex", "val/bpp/": "bits per pixel"}
 
 
@@ -31,7 +33,7 @@ def main(folder: Path, runs: tuple[str, ...]) -> None:
     with open(folder / "training_log.jsonl", "w") as file:
         for name, rows in logs.items():
             for row in rows:
-                print(json.dumps({"run": name} | row), file=file)
+                print(strict_json.dumps({"run": name} | row), file=file)
     draw(logs).savefig(folder / "training_curves.png", dpi=100)
 
 

@@ -16,7 +16,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "dlf_jax"
 
-_BASE = {"compilation", "errors", "extras", "files", "libtpu", "typing", "limits"}
+_BASE = {
+    "compilation",
+    "compile_cache",
+    "errors",
+    "extras",
+    "files",
+    "interruption",
+    "libtpu",
+    "limits",
+    "strict_json",
+    "typing",
+}
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
 _CODEC = _NETWORK | {"coding", "checkpoints"}
 
@@ -24,11 +35,14 @@ _CODEC = _NETWORK | {"coding", "checkpoints"}
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
 MAY_IMPORT = {
     "compilation": set(),
+    "compile_cache": set(),
     "errors": set(),
     "extras": {"errors"},
     "files": {"errors"},
     "libtpu": set(),
+    "interruption": set(),
     "limits": set(),
+    "strict_json": set(),
     "typing": set(),
     "ops": _BASE,
     "nn": _BASE | {"ops"},
@@ -39,18 +53,21 @@ MAY_IMPORT = {
     "checkpoints": _NETWORK | {"coding"},
     "perceptual": _BASE | {"ops", "nn"},
     "metrics": _BASE | {"ops", "perceptual"},
-    "data": _BASE | {"ops", "data.image_io"},
+    "data": _BASE | {"ops", "data.folders", "data.image_io"},
+    "data.folders": _BASE,
     "data.image_io": _BASE | {"ops"},
     "codec": _CODEC,
-    "": _CODEC | {"codec"},
+    "api": _CODEC | {"", "codec"},
+    "": {"api"},
     "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
     "evaluation": _BASE | {"", "codec", "data.image_io", "metrics", "perceptual"},
     "evaluation.tfc": set(),
-    "bulk": _BASE | {"codec", "data.image_io", "metrics", "evaluation"},
+    "bulk": _BASE | {"codec", "data.folders", "data.image_io", "metrics", "evaluation"},
     "cli": _CODEC
-    | {"", "codec", "data.image_io", "metrics", "evaluation", "bulk", "cli.train"},
+    | {"", "codec", "data.folders", "data.image_io", "metrics", "evaluation"}
+    | {"bulk", "cli.train"},
     "cli.train": _BASE | {"cli", "training"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "interruption"},
 }
 
 _TENSORFLOW = {"tensorflow", "tensorflow_compression", "tensorflow_compression_ops"}
@@ -61,6 +78,7 @@ _MAY_IMPORT_TENSORFLOW = {"coding.tfc_coder", "evaluation.tfc"}
 NEVER = {
     "coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
     "codec": {"optax", "orbax", "grain"},
+    "data.folders": {"jax", "grain"},
     "data.image_io": {"jax", "grain"},
     "models": {"optax", "orbax", "grain"},
 }

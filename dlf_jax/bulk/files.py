@@ -1,55 +1,129 @@
 """Files of a bulk job, on any of Beam's file systems: names, and whole outputs only."""
 
 import contextlib
+import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
+from dlf_jax.data import folders
 from dlf_jax.errors import UserError
+from dlf_jax.files import is_temporary, write_file
 
 _WILDCARD = re.compile(r"[*?\[]")
 _RAW = CompressionTypes.UNCOMPRESSED
 
 
-def matches(pattern: str) -> list[str]:
-    """Files that a pattern such as ``gs://bucket/photos/**.png`` means, sorted.
+def matches(pattern: str, extensions: Collection[str]) -> list[str]:
+    """Input files that a user names, sorted.
+
+    Args:
+      pattern: of Beam, such as ``gs://bucket/photos/**.png``; or a file; or a folder,
+        for its files with `extensions`, at any depth.  What exists is no pattern, also
+        in front: ``photos[1]/*.png`` looks into a folder called ``photos[1]``.
+        Wildcards pass over what `dlf_jax.data.folders` leaves out.
+      extensions: as of `dlf_jax.data.folders.files_in`.
 
     Raises:
       UserError: there are none, or the file system is not there.
     """
-    found = listed(pattern)
+    folder, rest = _split(pattern)
+    if not _is_local(pattern):
+        found = listed(pattern)
+        if not found and not has_wildcards(pattern):
+            found = listed(f"{pattern.rstrip('/')}/**")
+            found = [p for p in found if folders.has_extension(p, extensions)]
+    elif not rest:
+        found = folders.files_in(folder, extensions)
+        found = [f"{folder}{path.relative_to(folder)}" for path in found]
+    else:
+        found = _local(folder, rest)
+    asked = "/." in f"/{rest}"
+    found = sorted(p for p in found if asked or not _is_skipped(relative(p, pattern)))
     if not found:
         raise UserError(f"there are no files {pattern}")
     return found
 
 
 def listed(pattern: str) -> list[str]:
-    """`matches` of what need not be there."""
+    """All files that a pattern means, sorted; there may be none."""
+    if _is_local(pattern):
+        return sorted(_local(*_split(pattern)))
     with _user_errors(f"cannot look for {pattern}"):
         (found,) = FileSystems.match([pattern])
     return sorted(file.path for file in found.metadata_list)
 
 
+def exists(path: str) -> bool:
+    """Whether there is a file.
+
+    Raises:
+      UserError: the file system is not there.
+    """
+    with _user_errors(f"cannot look for {path}"):
+        return FileSystems.exists(path)
+
+
 def has_wildcards(path: str) -> bool:
-    """Whether a file system takes a path for a pattern."""
-    return _WILDCARD.search(path) is not None
+    """Whether a file system other than this machine's takes a path for a pattern."""
+    return not _is_local(path) and _WILDCARD.search(path) is not None
 
 
 def relative(path: str, pattern: str) -> str:
-    """What a match adds to the folder in front of the first wildcard.
+    """The part of a match below the folder in front of the first wildcard.
 
     Raises:
       ValueError: `path` is not below this folder.
     """
-    first = _WILDCARD.search(pattern)
-    fixed = pattern[: first.start()] if first else pattern
-    folder = fixed[: fixed.rfind("/") + 1]
+    folder, _ = _split(pattern)
     if not path.startswith(folder):
         raise ValueError(f"{path} is not in {folder}")
     return path[len(folder) :]
+
+
+def _is_local(path: str) -> bool:
+    return "://" not in path
+
+
+def _split(pattern: str) -> tuple[str, str]:
+    """The folder that matches are below, with its slash, and the rest of a pattern."""
+    folder, rest = "", pattern
+    if _is_local(pattern):
+        if os.path.isfile(pattern):
+            return pattern[: pattern.rfind("/") + 1], pattern[pattern.rfind("/") + 1 :]
+        if os.path.isdir(pattern):
+            return os.path.join(pattern, ""), ""
+        while "/" in rest:
+            first, _, others = rest.partition("/")
+            if not os.path.isdir(f"{folder}{first}/"):
+                break
+            folder, rest = f"{folder}{first}/", others
+    wildcard = _WILDCARD.search(rest)
+    fixed = rest[: wildcard.start()] if wildcard else rest
+    end = fixed.rfind("/") + 1
+    return folder + rest[:end], rest[end:]
+
+
+def _local(folder: str, rest: str) -> Iterator[str]:
+    """Files below a folder of this machine that the rest of a pattern means."""
+    if os.path.isfile(f"{folder}{rest}"):
+        yield f"{folder}{rest}"
+        return
+    if not os.path.isdir(folder or "."):
+        return
+    # Beam's wildcards do not match a backslash, which is a letter of names here.
+    wanted = re.compile(FileSystem.translate_pattern(rest).replace(r"[^/\\]", "[^/]"))
+    for path in folders.all_files(folder or "."):
+        name = path.relative_to(folder).as_posix()
+        if wanted.match(name):
+            yield f"{folder}{name}"
+
+
+def _is_skipped(name: str) -> bool:
+    return any(map(folders.is_skipped, name.split("/")))
 
 
 def read(path: str) -> bytes:
@@ -71,6 +145,11 @@ def write(path: str, data: bytes) -> None:
     Raises:
       UserError: it cannot be written.
     """
+    if _is_local(path):
+        with _user_errors(f"cannot write {path}"):
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        write_file(path, data, overwrite=True)
+        return
     folder = path[: path.rfind("/")]
     temporary = f"{path}.{secrets.token_hex(4)}.tmp"
     with _user_errors(f"cannot write {path}"):
@@ -83,6 +162,14 @@ def write(path: str, data: bytes) -> None:
         finally:
             if FileSystems.exists(temporary):
                 FileSystems.delete([temporary])
+
+
+def remove_unfinished(folder: str) -> None:
+    """Removes what writes that were interrupted left in a folder of this machine."""
+    if _is_local(folder):
+        for path in folders.all_files(folder):
+            if is_temporary(path.name):
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

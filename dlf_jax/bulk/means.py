@@ -8,8 +8,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from dlf_jax import strict_json
 from dlf_jax.bulk import files
 from dlf_jax.bulk.pipeline import pipeline, write_lines
+from dlf_jax.files import printable
+from dlf_jax.metrics.table import restored
 
 _KEY = ("codec", "setting")
 _COUNT = "images"
@@ -81,20 +84,21 @@ def summarize(output: str, runner: str, options: Sequence[str]) -> list[dict[str
             | "Means" >> beam.CombinePerKey(Mean(columns))
             | "Records"
             >> beam.Map(
-                lambda kv: json.dumps(dict(zip(_KEY, kv[0], strict=True)) | kv[1])
+                lambda kv: strict_json.dumps(
+                    dict(zip(_KEY, kv[0], strict=True)) | kv[1]
+                )
             )
         )
         means | "Summary" >> write_lines(f"{output}/means.jsonl")
     text = files.read(f"{output}/means.jsonl").decode()
-    return sorted(
-        map(json.loads, text.splitlines()), key=lambda m: [m[k] for k in _KEY]
-    )
+    means = [restored(json.loads(line)) for line in text.splitlines()]
+    return sorted(means, key=lambda m: [m[k] for k in _KEY])
 
 
 def _rows(path: str, output: str) -> Iterator[dict[str, Any]]:
-    name = path[len(output) + 1 :].removesuffix(".json")
+    name = printable(path[len(output) + 1 :].removesuffix(".json"))
     for row in json.loads(files.read(path)):
-        yield {"image": name} | row
+        yield {"image": name} | restored(row)
 
 
 def _line(row: Mapping[str, Any], names: Sequence[str]) -> str:

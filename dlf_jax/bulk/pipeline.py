@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -12,8 +11,10 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
+from dlf_jax import interruption, strict_json
 from dlf_jax.bulk import files
 from dlf_jax.errors import UserError
+from dlf_jax.files import printable
 
 _NAMESPACE = "dlf"
 _QUIET = "--default_sdk_harness_log_level=ERROR"
@@ -25,6 +26,7 @@ _MAX_BATCH = 16
 class Work(Protocol):
     """See `dlf_jax.bulk.work`."""
 
+    inputs: frozenset[str]  # extensions of the files that it takes from a folder
     suffix: str
 
     def open(self) -> Callable[[bytes], bytes]:
@@ -68,7 +70,8 @@ class Process(beam.DoFn):
                 reason = str(error) if known else f"{type(error).__name__}: {error}"
                 self._failed.inc()
                 failure = {"file": source, "error": " ".join(reason.split())}
-                yield json.dumps(failure)
+                failure = {name: printable(text) for name, text in failure.items()}
+                yield strict_json.dumps(failure)
 
 
 def run(
@@ -93,7 +96,7 @@ def run(
     pattern = pattern if "/" in pattern else f"./{pattern}"
     pairs = [
         (path, output_of(path, pattern, output, work.suffix))
-        for path in files.matches(pattern)
+        for path in files.matches(pattern, work.inputs)
     ]
     _claim(output, work)
     there = set(files.listed(f"{output}/**{work.suffix}"))
@@ -117,7 +120,7 @@ def run(
 def _claim(output: str, work: Work) -> None:
     """Says in `output` what it is for, or finds that it is for this."""
     path = f"{output}/job.txt"
-    if not files.listed(path):
+    if not files.exists(path):
         files.write(path, f"{work}\n".encode())
     elif files.read(path) != f"{work}\n".encode():
         raise UserError(
@@ -147,8 +150,8 @@ def pipeline(
     results = []
     yield graph, lambda: results[0]
     try:
-        result = graph.run()
-        result.wait_until_finish()
+        result = interruption.spare_children(graph.run)
+        interruption.spare_children(result.wait_until_finish)
     except Exception as error:  # every runner raises kinds of its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{runner} failed: {reason[-1]}") from error

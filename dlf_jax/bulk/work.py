@@ -1,13 +1,14 @@
 """What is done with a file: its bytes to those of the output, in a worker."""
 
 import dataclasses
-import json
 import platform
 from collections.abc import Callable
 from pathlib import Path
 
+from dlf_jax import strict_json
 from dlf_jax.codec import catalog
-from dlf_jax.codec.compile_cache import enable_compile_cache
+from dlf_jax.compile_cache import enable_compile_cache
+from dlf_jax.data.folders import PHOTO_EXTENSIONS
 from dlf_jax.data.image_io import decode_image, encode_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import CodecSpec
@@ -31,6 +32,7 @@ class Compress:
     fingerprint: str
     rate: int
     limits: Limits = dataclasses.field(repr=False)
+    inputs = PHOTO_EXTENSIONS
     suffix = ".dlf"
 
     def open(self) -> Callable[[bytes], bytes]:
@@ -58,6 +60,7 @@ class Decompress:
 
     model: str | None
     limits: Limits = dataclasses.field(repr=False)
+    inputs = frozenset({".dlf"})
     suffix = ".png"
 
     def open(self) -> Callable[[bytes], bytes]:
@@ -85,6 +88,7 @@ class Evaluate:
 
     specs: tuple[CodecSpec, ...]
     metrics: tuple[str, ...]
+    inputs = PHOTO_EXTENSIONS
     suffix = ".json"
 
     def open(self) -> Callable[[bytes], bytes]:
@@ -99,6 +103,6 @@ class Evaluate:
                     result.values |= measure(image, recon, self.metrics)
                     row = Row(Path(), spec.name, setting, *image.shape[:2], result)
                     records.append(row.record(self.metrics))
-            return json.dumps(records).encode()
+            return strict_json.dumps(records).encode()
 
         return work

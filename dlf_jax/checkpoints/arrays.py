@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from dlf_jax import strict_json
+
 # XLA takes arrays that start at such an address as they are and copies all others.
 _ALIGNMENT = 64
 _DIGEST = "sha256"
@@ -165,7 +167,9 @@ def write_safetensors(path: Path, arrays: Mapping[str, LazyArray]) -> str:
         start = end
 
     def header(hexdigest: str) -> bytes:
-        text = json.dumps({"__metadata__": {_DIGEST: hexdigest}, **table}).encode()
+        text = strict_json.dumps(
+            {"__metadata__": {_DIGEST: hexdigest}, **table}
+        ).encode()
         text += b" " * (-(8 + len(text)) % _ALIGNMENT)
         return len(text).to_bytes(8, "little") + text
 

@@ -12,7 +12,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
+from dlf_jax import strict_json
 from dlf_jax.checkpoints import int8
 from dlf_jax.checkpoints.arrays import (
     LazyArray,
@@ -34,6 +34,7 @@ from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.entropy.fixed_point import dequantize, quantize
 from dlf_jax.entropy.integer_context import IntegerContext
 from dlf_jax.errors import UserError
+from dlf_jax.files import temporary_beside
 from dlf_jax.models.config import DLFConfig
 
 BUNDLED = Path(__file__).parents[1] / "weights"
@@ -193,7 +194,7 @@ def write_directory(
                 "gaussian_tables": gaussian_tables_digest(),
                 "fingerprint": found.hex(),
             }
-        text = json.dumps(description, indent=2) + "\n"
+        text = strict_json.dumps(description, indent=2) + "\n"
         config.write_text(text, encoding="utf-8")
         for file in (CONFIG_FILE, MODEL_FILE, TRAINING_FILE):
             (directory / file).unlink(missing_ok=True)
@@ -228,7 +229,7 @@ def _remove_if_empty(directory: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new name beside `path` that becomes `path` if the block ends well."""
-    temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -317,7 +318,7 @@ def is_directory_of_weights(path: Path) -> bool:
 
 def fingerprint(config: DLFConfig, digest: str) -> bytes:
     """What tells models apart, of their sizes and the digest of their arrays."""
-    sizes = json.dumps(config.identity(), sort_keys=True)
+    sizes = strict_json.dumps(config.identity(), sort_keys=True)
     facts = f"{sizes} {digest} {gaussian_tables_digest()}"
     return hashlib.sha256(facts.encode()).digest()
 

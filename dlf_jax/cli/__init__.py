@@ -1,8 +1,10 @@
 """The program ``dlf``: one command a module, and one line on stderr for every error."""
 
+import contextlib
 import io
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -17,8 +19,10 @@ from dlf_jax.cli.info import info
 from dlf_jax.cli.models import models
 from dlf_jax.cli.train import aot, export, train
 from dlf_jax.errors import UserError
+from dlf_jax.files import reason
 
 _USER_ERROR = 2
+_BROKEN_PIPE = 1
 _INTERRUPTED = 130
 
 
@@ -28,37 +32,77 @@ class _Program(click.Group):
     def main(self, args: list[str] | None = None, **_) -> None:
         """Runs a command and ends the process.
 
-        The exit status is 0, 2 after an error of the user, 130 after Ctrl-C.
+        The exit status is 0, 2 after an error of the user, 130 after Ctrl-C, and not 0
+        where whoever reads stdout has gone.
         """
         # Libraries below jax would add lines of their own.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if not libtpu.has_tpu():
             libtpu.expect_no_tpu()
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # names of any bytes
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names of any bytes
         try:
-            status = super().main(args, prog_name="dlf", standalone_mode=False)
+            status = self._run(args)
+        except SystemExit as stop:
+            status = stop.code
+        error = _flush()
+        sys.exit(_of_stdout(error) if error and not status else status)
+
+    def _run(self, args: list[str] | None) -> int | None:
+        try:
+            return super().main(args, prog_name="dlf", standalone_mode=False)
         except UserError as error:
-            status = _fail(str(error), _USER_ERROR)
+            return _fail(str(error), _USER_ERROR)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "dlf"
             hint = f"{error.format_message()} See `{path} --help`."
-            status = _fail(hint, _USER_ERROR)
+            return _fail(hint, _USER_ERROR)
         except click.ClickException as error:
-            status = _fail(error.format_message(), _USER_ERROR)
+            return _fail(error.format_message(), _USER_ERROR)
         except MemoryError:
-            status = _fail("there is not enough memory for this image", _USER_ERROR)
-        except (click.Abort, KeyboardInterrupt):
-            status = _fail("interrupted", _INTERRUPTED)
+            return _fail("there is not enough memory for this image", _USER_ERROR)
+        except click.Abort:
+            return _INTERRUPTED
         except RuntimeError as error:  # of XLA
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            status = _fail(f"the device has not enough memory: {error}", _USER_ERROR)
-        sys.exit(status)
+            return _fail(f"the device has not enough memory: {error}", _USER_ERROR)
+        except OSError:
+            if error := _flush():
+                return _of_stdout(error)
+            raise
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs a command; click adds an empty line after Ctrl-C."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(_fail("interrupted", _INTERRUPTED)) from None
+
+
+def _flush() -> OSError | None:
+    """The error with which stdout cannot be written; Python itself meets none then."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):  # it has no descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
+
+
+def _of_stdout(error: OSError) -> int:
+    """Says that stdout cannot be written, unless whoever reads has gone."""
+    if isinstance(error, BrokenPipeError):
+        return _BROKEN_PIPE
+    return _fail(f"cannot write to stdout: {reason(error)}", _USER_ERROR)
 
 
 def _fail(message: str, status: int) -> int:
-    print("dlf:", " ".join(message.split()), file=sys.stderr)
+    with contextlib.suppress(OSError):  # there is no place left to say it
+        print("dlf:", " ".join(message.split()), file=sys.stderr)
     return status
 
 

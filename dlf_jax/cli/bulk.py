@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import click
 
+from dlf_jax import interruption
 from dlf_jax.cli.evaluate import known_names, specs_of
+from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.session import limit_options
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
@@ -35,11 +37,12 @@ def _job_options(command: Callable) -> Callable:
         click.option(
             "--input",
             "pattern",
-            metavar="PATTERN",
+            metavar="FOLDER_OR_PATTERN",
+            type=TEXT,
             required=True,
-            help="Such as 'gs://bucket/photos/**.png', quoted.",
+            help="Such as photos, or 'gs://bucket/photos/**.png', quoted.",
         ),
-        click.option("--output", metavar="FOLDER", required=True),
+        click.option("--output", metavar="FOLDER", type=TEXT, required=True),
         click.option("--runner", default="DirectRunner", show_default=True),
         click.argument("options", metavar="[-- OPTION...]", nargs=-1),
     )
@@ -57,7 +60,13 @@ def _job_options(command: Callable) -> Callable:
 
 @bulk.command()
 @click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
-@click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
+@click.option(
+    "--model",
+    metavar="NAME_OR_DIR",
+    type=TEXT,
+    default="dlf-nano",
+    show_default=True,
+)
 @limit_options
 @_job_options
 def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
@@ -78,6 +87,7 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",
+    type=TEXT,
     help="The model that wrote the files, unless it comes with dlf.",
 )
 @limit_options
@@ -137,9 +147,15 @@ def _count(
     options: tuple[str, ...],
 ) -> int:
     """Runs a job, reports it, and returns the number of files that failed."""
+    from dlf_jax.bulk import files
     from dlf_jax.bulk.pipeline import run
 
-    counts = run(work, pattern, output, runner, options)
+    try:
+        counts = run(work, pattern, output, runner, options)
+    except KeyboardInterrupt:
+        interruption.kill_children()
+        files.remove_unfinished(output)
+        raise
     click.echo(
         f"{output}: {counts.done} done, {counts.before} were there, "
         f"{counts.failed} failed"

@@ -1,10 +1,10 @@
 """``dlf compress``."""
 
 import time
-from pathlib import Path
 
 import click
 
+from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.quality import measure
 from dlf_jax.cli.session import (
     limit_options,
@@ -12,21 +12,28 @@ from dlf_jax.cli.session import (
     status,
     without_collection,
 )
+from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
 from dlf_jax.coding.coders import CODERS
 from dlf_jax.limits import Limits
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=INPUT)
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="File to write; IN with the ending .dlf unless given.",
+    type=OUTPUT,
+    help="File to write, - for stdout; IN with the ending .dlf unless given.",
 )
 @click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
-@click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
+@click.option(
+    "--model",
+    metavar="NAME_OR_DIR",
+    type=TEXT,
+    default="dlf-nano",
+    show_default=True,
+)
 @click.option(
     "--coder",
     type=click.Choice([coder.name for coder in CODERS.values()]),
@@ -39,8 +46,8 @@ from dlf_jax.limits import Limits
 @limit_options
 @without_collection
 def compress(
-    source: Path,
-    output: Path | None,
+    source: Input,
+    output: Output | None,
     rate: int | None,
     model: str,
     coder: str,
@@ -48,14 +55,13 @@ def compress(
     force: bool,
     limits: Limits,
 ) -> None:
-    """Compresses the image IN (PNG, JPEG, WebP, ...)."""
+    """Compresses the image IN (PNG, JPEG, WebP, ...), - for stdin."""
     from dlf_jax.data.image_io import decode_image
-    from dlf_jax.files import check_output, read_file, write_file
 
     start = time.perf_counter()
-    content = read_file(source)
-    output = source.with_suffix(".dlf") if output is None else output
-    check_output(output, force)
+    content = source.read()
+    output = output or source.output(".dlf")
+    output.check(force)
     image = decode_image(content, str(source), limits.pixels)
     height, width, _ = image.shape
     with status(f"compressing {source}"):
@@ -68,15 +74,13 @@ def compress(
     if metrics:
         with status(f"decompressing {output} and measuring"):
             quality = measure(image, codec.decompress(data))
-    write_file(output, data, force)
+    output.write(data, force)
 
-    piped = not output.is_file()  # what is printed must not end up in the file
-    click.echo(
+    lines = [
         f"{output}: {len(data):,} bytes, {8 * len(data) / (height * width):.4f} bpp "
         f"({width}x{height}, rate {rate}, {codec.model.name})",
-        err=piped,
-    )
+        f"loading {loaded - start:.2f} s, encoding {encoded - loaded:.2f} s",
+    ]
     if quality is not None:
-        click.echo(quality, err=piped)
-    seconds = f"loading {loaded - start:.2f} s, encoding {encoded - loaded:.2f} s"
-    click.echo(seconds, err=piped)
+        lines.insert(1, str(quality))
+    output.report(*lines)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dlf_jax.cli.paths import PATH
 from dlf_jax.cli.session import status
 
 
@@ -13,14 +14,14 @@ from dlf_jax.cli.session import status
     metavar="SOURCE...",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
 )
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Folder to make; with --to-official, a .safetensors or .npz file.",
 )
 @click.option("--name", help="Name of the model; that of OUT unless given.")

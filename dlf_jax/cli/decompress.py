@@ -1,11 +1,10 @@
 """``dlf decompress``."""
 
-import sys
 import time
-from pathlib import Path
 
 import click
 
+from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.session import (
     errors_about,
     limit_options,
@@ -14,23 +13,25 @@ from dlf_jax.cli.session import (
     status,
     without_collection,
 )
+from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
 from dlf_jax.errors import UserError
 from dlf_jax.limits import Limits
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=INPUT)
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
-    type=click.Path(path_type=Path),
-    help="Image to write, in the format of its ending; IN with the ending "
-    ".decoded.png unless given.",
+    type=OUTPUT,
+    help="Image to write, in the format of its ending; - for stdout, which gets PNG, "
+    "as other pipes do; IN with the ending .decoded.png unless given.",
 )
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",
+    type=TEXT,
     help="The model that wrote IN; needed for models that do not come with dlf.",
 )
 @click.option(
@@ -42,25 +43,25 @@ from dlf_jax.limits import Limits
 @limit_options
 @without_collection
 def decompress(
-    source: Path,
-    output: Path | None,
+    source: Input,
+    output: Output | None,
     model: str | None,
     best_effort: bool,
     force: bool,
     limits: Limits,
 ) -> None:
-    """Gets the image of the file IN back."""
+    """Gets the image of the file IN back, - for stdin."""
     from dlf_jax.codec.info import file_info
     from dlf_jax.data.image_io import check_extension, encode_image
-    from dlf_jax.files import check_output, read_file, write_file
 
     start = time.perf_counter()
-    data = read_file(source)
+    data = source.read()
     with errors_about(source):
         about = file_info(data, damaged=best_effort)
-    output = source.with_suffix(".decoded.png") if output is None else output
-    check_extension(output.suffix)
-    check_output(output, force)
+    output = output or source.output(".decoded.png")
+    extension = output.extension or (".png" if output.is_stream else "")
+    check_extension(extension)
+    output.check(force)
     with status(f"decompressing {source}"):
         if model is None:
             codec = load_codec_for(data, limits, damaged=best_effort)
@@ -73,23 +74,25 @@ def decompress(
             else:
                 image, share = codec.decompress(data), 1.0
     decoded = time.perf_counter()
-    write_file(output, encode_image(image, output.suffix), force)
+    output.write(encode_image(image, extension), force)
 
-    if best_effort:
-        _report_damage(data, share)
-    click.echo(
+    if best_effort and (damage := _damage(data)):
+        output.note(
+            f"{damage}; {share:.0%} of its symbols were there, some may be wrong"
+        )
+    output.report(
         f"{output}: {about.width}x{about.height} from {about.num_bytes:,} bytes, "
-        f"{about.bpp:.4f} bpp (rate {about.rate}, {codec.model.name})"
+        f"{about.bpp:.4f} bpp (rate {about.rate}, {codec.model.name})",
+        f"loading {loaded - start:.2f} s, decoding {decoded - loaded:.2f} s",
     )
-    click.echo(f"loading {loaded - start:.2f} s, decoding {decoded - loaded:.2f} s")
 
 
-def _report_damage(data: bytes, share: float) -> None:
-    """Says on stderr what is wrong with a file that was decoded all the same."""
+def _damage(data: bytes) -> str:
+    """Says what is wrong with a file that was decoded all the same, if anything is."""
     from dlf_jax.codec.info import file_info
 
     try:
         file_info(data)
     except UserError as error:
-        message = f"{error}; {share:.0%} of its symbols were there, some may be wrong"
-        print(f"dlf: {message}", file=sys.stderr)
+        return str(error)
+    return ""

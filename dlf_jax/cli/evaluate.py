@@ -6,21 +6,20 @@ from pathlib import Path
 
 import click
 
+from dlf_jax.cli.paths import PATH
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
 _METRICS = "psnr,ms_ssim,lpips,dists"
-_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("paths", metavar="[PATHS]...", nargs=-1, type=_PATH)
+@click.argument("paths", metavar="[PATHS]...", nargs=-1, type=PATH)
 @click.option(
     "--images",
     metavar="PATH",
     multiple=True,
-    type=_PATH,
+    type=PATH,
     help="File or folder; the same as PATHS.",
 )
 @click.option(
@@ -38,7 +37,7 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="lpips_vgg is one more.",
 )
-@click.option("--out", metavar="DIR", type=_PATH, help="Folder for the report.")
+@click.option("--out", metavar="DIR", type=PATH, help="Folder for the report.")
 @click.option(
     "--anchor", metavar="NAME", help="Codec for BD-rates; vvc if it is there."
 )
@@ -51,7 +50,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--inception",
     metavar="FILE",
-    type=_PATH,
+    type=PATH,
     help="InceptionV3 weights, which make --features FID and KID.",
 )
 @click.option(
@@ -75,6 +74,8 @@ def evaluate(
 ) -> None:
     """Compares codecs on images: files of true sizes, metrics, curves, a report.
 
+    PATHS are photos, and folders with photos at any depth; hidden files are left out.
+
     Prints means over the images.  With --out, also writes tables, plots and report.html
     into a folder, and keeps there what is finished: the same command goes on where an
     interrupted one stopped.
@@ -92,7 +93,7 @@ def evaluate(
     from dlf_jax.evaluation.runner import evaluate as run
     from dlf_jax.metrics.table import METRICS
 
-    files = _image_files([*images, *paths])
+    files = _image_files([*images, *paths], out)
     names, specs = known_names(metrics.split(","), METRICS, "metric"), specs_of(codecs)
     known = [spec.name for spec in specs]
     if anchor is None and "vvc" in known:
@@ -122,15 +123,19 @@ def evaluate(
         click.echo(out / "report.html")
 
 
-def _image_files(paths: Iterable[Path]) -> list[Path]:
-    """Files in folders and others, each once."""
-    files = []
+def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
+    """Photos in folders, except plots of an earlier run in `out`, and files, once."""
+    from dlf_jax.data.folders import photos_in
+
+    files, out = [], out and out.resolve()
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES)
+            inside = [p for p in photos_in(path) if out not in p.resolve().parents]
             if not inside:
                 raise UserError(f"there are no images in {path}")
             files += inside
+        elif path.exists() and not path.is_file():  # it would be read several times
+            raise UserError(f"{path} is not a regular file")
         else:
             files.append(path)
     if not files:

@@ -1,20 +1,18 @@
 """``dlf info``."""
 
-from pathlib import Path
-
 import click
 
 from dlf_jax.cli.session import errors_about
+from dlf_jax.cli.streams import INPUT, Input
 
 
 @click.command()
-@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
-def info(source: Path) -> None:
-    """Says what FILE holds, without decoding it."""
+@click.argument("source", metavar="FILE", type=INPUT)
+def info(source: Input) -> None:
+    """Says what FILE holds, - for stdin, without decoding it."""
     from dlf_jax.codec.info import file_info
-    from dlf_jax.files import read_file
 
-    data = read_file(source)
+    data = source.read()
     with errors_about(source):
         about = file_info(data)
     header_bytes = about.num_bytes - about.payload_bytes

@@ -7,7 +7,6 @@ import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import click
 
@@ -70,7 +69,7 @@ def load_codec(
 ) -> "dlf_jax.codec.codec.Codec":
     """The codec of a bundled model or a model directory, with the compile cache on."""
     from dlf_jax.codec import catalog
-    from dlf_jax.codec.compile_cache import enable_compile_cache
+    from dlf_jax.compile_cache import enable_compile_cache
 
     enable_compile_cache()
     return catalog.load(model, limits)
@@ -81,19 +80,19 @@ def load_codec_for(
 ) -> "dlf_jax.codec.codec.Codec":
     """The codec of the bundled model that wrote a file, with the compile cache on."""
     from dlf_jax.codec import catalog
-    from dlf_jax.codec.compile_cache import enable_compile_cache
+    from dlf_jax.compile_cache import enable_compile_cache
 
     enable_compile_cache()
     return catalog.load_for(data, limits, damaged=damaged)
 
 
 @contextlib.contextmanager
-def errors_about(path: Path) -> Iterator[None]:
+def errors_about(name: object) -> Iterator[None]:
     """Puts the name of a file in front of errors about its content."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{name}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -6,12 +6,8 @@ on, traced programs (StableHLO, which is data) are kept beside it.
 """
 
 import concurrent.futures
-import contextlib
 import functools
 import hashlib
-import json
-import os
-import secrets
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,13 +16,14 @@ from typing import Any
 import jax
 from jax import export
 
+from dlf_jax import strict_json
 from dlf_jax.compilation import compiler_options
+from dlf_jax.compile_cache import local_folder, read_entry, write_entry
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
 
 # What a traced program depends on, besides its configuration.
 _SOURCES = ("ops", "nn", "entropy", "models", "codec")
-_DIGEST_BYTES = 32
 
 _workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="dlf-compile")
 
@@ -103,13 +100,15 @@ class Program:
             function = self._build()
         else:
             file = folder / self._key(structs)
-            exported = _load(file)
-            if exported is None:
+            data = read_entry(file)
+            if data is None:
                 function = jax.jit(self._build())
                 exported = export.export(function, platforms=[self._platform()])(
                     self._params, *structs
                 )
-                _store(file, exported)
+                write_entry(file, bytes(exported.serialize()))
+            else:
+                exported = export.deserialize(bytearray(data))
             function = exported.call
         lowered = jax.jit(function).lower(self._params, *structs)
         compiled = lowered.compile(compiler_options(self._device.platform))
@@ -145,16 +144,14 @@ class Program:
             "precision": jax.config.jax_default_matmul_precision,
             "x64": jax.config.jax_enable_x64,
         }
-        text = json.dumps(facts, sort_keys=True)
+        text = strict_json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _cache_folder() -> Path | None:
     """Where traced programs are kept; None where jax's own cache is off or remote."""
-    folder = jax.config.jax_compilation_cache_dir
-    if not folder or "://" in folder:
-        return None
-    return Path(folder) / "dlf_jax_programs"
+    folder = local_folder()
+    return folder and folder / "dlf_jax_programs"
 
 
 @functools.cache
@@ -165,28 +162,3 @@ def _sources_digest() -> str:
         for file in sorted((package / part).glob("*.py")):
             digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
-
-
-def _load(file: Path) -> export.Exported | None:
-    """The program in a file; None if there is none or the file is damaged."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return None
-    digest, data = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        return None
-    return export.deserialize(bytearray(data))
-
-
-def _store(file: Path, exported: export.Exported) -> None:
-    """Writes a file whole or, where that is impossible, not at all."""
-    data = bytes(exported.serialize())
-    temporary = file.with_name(f"{secrets.token_hex(8)}.tmp")
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(temporary, file)
-        finally:
-            temporary.unlink(missing_ok=True)

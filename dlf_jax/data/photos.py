@@ -20,7 +20,8 @@ _FIRST = 1000  # so many photos count as seen from the start, for the share of b
 
 def is_holdout(name: str) -> bool:
     """Whether a photo is kept for validation: decided by a hash of its file name."""
-    digest = hashlib.sha256(name.rpartition("/")[2].encode()).digest()
+    name = name.rpartition("/")[2]  # bytes that are not UTF-8 count as they are
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % _HOLDOUT_SHARE == 0
 
 

@@ -1,6 +1,6 @@
 """Where photos come from: random access to encoded images, named in one string.
 
-  /path, folder:/path           image files below a folder
+  /path, folder:/path           photos in a folder, see `dlf_jax.data.folders`
   tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder that was prepared as
                                 array_record; its split "train" unless told
   array_record:/path/*.arecord  array_record files; a record is the bytes of an image
@@ -15,17 +15,17 @@ import bisect
 import glob
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import grain
 
+from dlf_jax.data.folders import photos_in
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 from dlf_jax.files import read_file
 
-_SUFFIXES = frozenset(".jpg .jpeg .png .webp .bmp .tif .tiff .ppm .avif .jp2".split())
 # Which image of an example is taken where there are several, as in div2k.
 _PREFERRED_FEATURES = ("image", "hr")
 
@@ -63,16 +63,16 @@ def _open(spec: str) -> ImageSource:
     kind, colon, rest = spec.partition(":")
     if not colon or kind not in _KINDS:
         kind, rest = "folder", spec
-    return _KINDS[kind](rest)
+    return _KINDS[kind](os.path.expanduser(rest))
 
 
 class FolderSource:
-    """The image files below a folder, sorted by path; links to folders are followed."""
+    """The photos in a folder, as `photos_in` finds them."""
 
     def __init__(self, folder: str):
         if not Path(folder).is_dir():
             raise UserError(f"{folder} is not a folder of photos")
-        self._paths = sorted(p for p in _files(folder) if p.suffix.lower() in _SUFFIXES)
+        self._paths = photos_in(folder)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -82,19 +82,6 @@ class FolderSource:
 
     def name(self, index: int) -> str:
         return str(self._paths[index])
-
-
-def _files(folder: str) -> Iterator[Path]:
-    """All files below a folder; what several links lead to comes once."""
-    entered = {os.path.realpath(folder)}
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        yield from (Path(parent, name) for name in files)
-        for name in sorted(folders):
-            place = os.path.realpath(os.path.join(parent, name))
-            if place in entered:
-                folders.remove(name)
-            entered.add(place)
-        folders.sort()
 
 
 class ArrayRecordSource:

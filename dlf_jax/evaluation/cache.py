@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.files import write_file
+from dlf_jax.metrics.table import restored
 
 # Changes with whatever makes old entries wrong.
 _FORMAT = "1"
@@ -63,8 +65,9 @@ class Cache:
             fields = json.loads((self._folder / f"{name}.json").read_text())
             if hashlib.sha256(data).hexdigest() != fields.pop("sha256"):
                 return None
+            fields["values"] = restored(fields["values"])
             return Result(data, **fields)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def put(self, name: str, result: Result) -> None:
@@ -73,5 +76,5 @@ class Cache:
         data = fields.pop("data")
         fields["sha256"] = hashlib.sha256(data).hexdigest()
         write_file(self._folder / f"{name}.bin", data, overwrite=True)
-        text = json.dumps(fields, indent=1)
+        text = strict_json.dumps(fields, indent=1)
         write_file(self._folder / f"{name}.json", text.encode(), overwrite=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib
+import os
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -77,7 +78,8 @@ def open_codec(name: str) -> ImageCodec:
         example = f"{kind}:MODEL" if takes_model else kind
         raise UserError(f"codec {name!r} is not complete or too long: use {example}")
     module = importlib.import_module(f"dlf_jax.evaluation.{module}")
-    return module.open_codec(model if takes_model else kind)
+    # The shell expands no ~ behind a colon.
+    return module.open_codec(os.path.expanduser(model) if takes_model else kind)
 
 
 # Kind -> module with `open_codec(model or kind)`, and whether a model is named.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlf_jax.codec import catalog
-from dlf_jax.codec.compile_cache import enable_compile_cache
+from dlf_jax.compile_cache import enable_compile_cache
 
 
 class DLFCodec:

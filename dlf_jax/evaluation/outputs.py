@@ -1,12 +1,12 @@
 """Everything that an evaluation writes into its folder."""
 
 import io
-import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 
 import dlf_jax
+from dlf_jax import strict_json
 from dlf_jax.evaluation import plots, summary
 from dlf_jax.evaluation.codecs import open_codec
 from dlf_jax.evaluation.published import PublishedCurve
@@ -44,12 +44,12 @@ def write_outputs(
         "dlf_jax": dlf_jax.__version__,
         "machine": f"{platform.machine()}, {platform.system()}",
         "versions": {codec: open_codec(codec).version for codec in codecs},
-        "means": json.loads(averages.to_json(orient="records")),
+        "means": averages.to_dict("records"),
         "anchor": anchor,
-        "bd_rates": json.loads(comparison.to_json(orient="records")) if anchor else [],
+        "bd_rates": comparison.to_dict("records") if anchor else [],
         "distances": list(distances),
     }
-    _write(folder / "results.json", json.dumps(results, indent=1))
+    _write(folder / "results.json", strict_json.dumps(results, indent=1))
     figures = {name: plots.rate_plot(averages, name, published) for name in metrics}
     for name, figure in figures.items():
         for extension in ("png", "svg"):

@@ -4,7 +4,6 @@ import base64
 import html
 import importlib.resources
 import io
-import json
 import re
 from collections.abc import Sequence
 from string import Template
@@ -15,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from dlf_jax import strict_json
 from dlf_jax.data.image_io import read_image
 from dlf_jax.evaluation.codecs import open_codec
 from dlf_jax.evaluation.published import PublishedCurve
@@ -63,7 +63,9 @@ def render(
         plots="".join(map(_svg, plots)),
         citations=notes,
         # Names of files cannot end the script that holds the data.
-        data=json.dumps(_crops(rows, averages, pictures)).replace("<", "\\u003c"),
+        data=strict_json.dumps(_crops(rows, averages, pictures)).replace(
+            "<", "\\u003c"
+        ),
     )
 
 

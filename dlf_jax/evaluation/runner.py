@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from dlf_jax import interruption
 from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.cache import Cache, Result, key
@@ -136,7 +137,8 @@ def _code(
         waiting, pending = iter(todo), {}
         while True:
             while len(pending) < 2 * processes and (one := next(waiting, None)):
-                pending[pool.submit(_run, *one)] = one[0]
+                submit = functools.partial(pool.submit, _run, *one)
+                pending[interruption.spare_children(submit)] = one[0]
             if not pending:
                 return
             done, _ = concurrent.futures.wait(
@@ -154,12 +156,13 @@ def _code(
 
 
 def _end_with_parent() -> None:
-    """Lets this process end when the one that started it is killed."""
+    """Lets this process end with the one that started it, and not before."""
 
     def watch() -> None:
         multiprocessing.parent_process().join()
         os._exit(1)
 
+    interruption.become_child()
     threading.Thread(target=watch, daemon=True).start()
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.runner import Row
+from dlf_jax.files import printable
 from dlf_jax.metrics.bd_rate import bd_rate
 from dlf_jax.metrics.table import METRICS
 
@@ -24,10 +25,12 @@ def per_image(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def image_names(rows: Sequence[Row]) -> dict[Path, str]:
-    """Names of the files, and whole paths where files have the same name."""
+    """Printable names of files, and whole paths where files have the same name."""
     paths = dict.fromkeys(row.path for row in rows)
     count = Counter(path.name for path in paths)
-    return {path: path.name if count[path.name] == 1 else str(path) for path in paths}
+    return {
+        path: printable(path.name if count[path.name] == 1 else path) for path in paths
+    }
 
 
 def means(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

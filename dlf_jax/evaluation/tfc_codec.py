@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 
 _FOLDER = Path(__file__).parent / "tfc"
@@ -62,7 +63,7 @@ class TFCCodec:
     def _ask(self, data: bytes, **request: Any) -> tuple[dict, bytes]:
         process = self._process = self._process or self._start()
         try:
-            line = json.dumps({"bytes": len(data), **request})
+            line = strict_json.dumps({"bytes": len(data), **request})
             process.stdin.write(line.encode() + b"\n" + data)
             process.stdin.flush()
             answer = json.loads(process.stdout.readline())

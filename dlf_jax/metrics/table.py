@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,6 +23,7 @@ class Metric:
       digits: as many as mean something.
       higher_is_better: or else it is a distance.
       min_side: of an image, in pixels; without a value below.
+      unbounded: equal pictures have an infinite value, which JSON has as null.
     """
 
     function: Callable
@@ -28,10 +31,11 @@ class Metric:
     digits: int
     higher_is_better: bool
     min_side: int
+    unbounded: bool = False
 
 
 METRICS = {
-    "psnr": Metric(psnr, "PSNR [dB]", 2, True, 1),
+    "psnr": Metric(psnr, "PSNR [dB]", 2, True, 1, unbounded=True),
     "ms_ssim": Metric(msssim.ms_ssim, "MS-SSIM", 4, True, msssim.MIN_SIDE),
     "lpips": Metric(
         functools.partial(perceptual.lpips, net="alex"), "LPIPS-Alex", 4, False, 32
@@ -59,4 +63,14 @@ def measure(
         if side >= METRICS[name].min_side
         else None
         for name in names
+    }
+
+
+def restored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name as they were before JSON made null of the infinite ones."""
+    return {
+        name: math.inf
+        if value is None and name in METRICS and METRICS[name].unbounded
+        else value
+        for name, value in values.items()
     }

@@ -1,5 +1,6 @@
 """Command lines with settings: those of ``dlf train`` and ``dlf aot``."""
 
+import os
 import re
 import sys
 from typing import NoReturn
@@ -28,7 +29,7 @@ def parse(
         print(description, *options, "", explain(), sep="\n")
         sys.exit()
     try:
-        extra = flags.FLAGS(argv)[1:]
+        extra = flags.FLAGS([_with_home(argument) for argument in argv])[1:]
         if config.value is not None:
             config.value.lock()  # raises what was wrong with the file
     except Exception as error:  # a file of settings is code
@@ -53,6 +54,12 @@ def _reason(argv: list[str], error: Exception) -> str:
     *_, last = ["no reason given", *str(error).strip().splitlines()]
     kind = "" if isinstance(error, _TOLD_BY_MESSAGE) else f"{type(error).__name__}: "
     return kind + last.strip().removeprefix("ValueError: ")
+
+
+def _with_home(argument: str) -> str:
+    """``--name=~/path`` with the home directory; the shell expands ``~/path`` alone."""
+    name, equals, value = argument.partition("=")
+    return name + equals + os.path.expanduser(value)
 
 
 def fail(message: str) -> NoReturn:

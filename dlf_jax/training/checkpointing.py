@@ -1,6 +1,7 @@
 """Saving, resuming and starting from training checkpoints."""
 
 import json
+import os
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.extras import how
 from dlf_jax.training.state import TrainState
@@ -142,7 +144,7 @@ def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
     """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
     workdir.mkdir(parents=True, exist_ok=True)
     temporary = workdir / f"{_CONFIG}.tmp"
-    temporary.write_text(json.dumps(config, indent=2) + "\n")
+    temporary.write_text(strict_json.dumps(config, indent=2) + "\n")
     temporary.replace(workdir / _CONFIG)
 
 
@@ -209,7 +211,7 @@ def absolute(workdir: str) -> epath.Path:
       UserError: what a URL names cannot be reached.
     """
     if "://" not in workdir:
-        return epath.Path(workdir).absolute()
+        return epath.Path(os.path.expanduser(workdir)).absolute()
     try:
         path = epath.Path(workdir)
         path.exists()

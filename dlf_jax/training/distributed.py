@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
+from dlf_jax import interruption
 from dlf_jax.errors import UserError
 
 # EX_TEMPFAIL: to be started again.
@@ -65,31 +66,38 @@ def exit_status(step: int, num_steps: int) -> int:
 
 
 class Stop:
-    """Turns the first SIGINT or SIGTERM into a request; the second one acts.
+    """Turns the first SIGINT or SIGTERM after a step into a request; the second acts.
 
-    With several processes jax's own handler of SIGTERM is left in place: it agrees with
-    the others on a step at which all of them stop.
+    Before the first step there is nothing to save: a signal acts at once.  With several
+    processes jax's own handler of SIGTERM is left in place: it agrees with the others
+    on a step at which all of them stop.
     """
 
     def __init__(self):
         self._alone = jax.process_count() == 1
-        self._numbers = (signal.SIGINT, signal.SIGTERM) if self._alone else ()
-        self._requested = False
+        self._number: int | None = None
         self._previous = {}
 
     def __enter__(self) -> "Stop":
-        for number in self._numbers:
-            self._previous[number] = signal.signal(number, self._handle)
         return self
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a person asked, on the terminal."""
+        return self._number == signal.SIGINT
 
     def requested(self, step: int) -> bool:
         """Whether `step` is the last one; every process asks at every step."""
-        if self._alone:
-            return self._requested
-        return multihost_utils.reached_preemption_sync_point(step)
+        if not self._alone:
+            return multihost_utils.reached_preemption_sync_point(step)
+        if not self._previous:
+            interruption.leave_next_signal(to_others=True)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self._number is not None
 
     def _handle(self, number: int, frame: Any) -> None:
-        self._requested = True
+        self._number = number
         self._restore()
 
     def _restore(self) -> None:
@@ -97,4 +105,5 @@ class Stop:
             signal.signal(number, handler)
 
     def __exit__(self, *exc_info: Any) -> None:
+        interruption.leave_next_signal(to_others=False)
         self._restore()

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,6 +89,7 @@ def _check_needs(stage: str, params: Any, needs: Rules, has_donors: bool) -> Non
 
 def _read(source: str) -> tuple[Any, Any, str]:
     """Parameters, moments and name of an earlier stage; a model has no moments."""
+    source = os.path.expanduser(source)
     if source in bundled_models() or is_directory_of_weights(Path(source)):
         name, params = load_donor(source)
         return params, None, name

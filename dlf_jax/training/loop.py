@@ -62,6 +62,7 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
       UserError: unusable photos, donors or checkpoints, or other settings than those
         of the run in `workdir`.
       FloatingPointError: something is no longer finite; the last checkpoint is good.
+      KeyboardInterrupt: Ctrl-C, after a checkpoint was saved.
     """
     # ---- Model, loss, optimiser, placement -------------------------------------------
     mesh = make_mesh(MeshConfig(**config.mesh))
@@ -189,6 +190,8 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
                 )
                 break
         checkpoints.close()
+    if stop.interrupted:
+        raise KeyboardInterrupt
     return state
 
 

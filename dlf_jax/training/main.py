@@ -5,18 +5,19 @@
 Run again, the same command resumes; --workdir alone does, with the settings that the
 run was started with.
 
-SIGTERM saves and ends with status 0; with several processes, all of them end with 75,
-so that a cluster starts them again.
+After the first step, SIGTERM saves and ends with status 0; with several processes, all
+of them end with 75, so that a cluster starts them again.  Ctrl-C saves, too, and ends
+with status 130; the second one ends the run at once.
 """
 
 import sys
 from functools import partial
 
 import jax
-import platformdirs
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.errors import UserError
 from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.checkpointing import absolute, read_config
@@ -44,9 +45,7 @@ def main(_: list[str]) -> None:
     if not _WORKDIR.value:
         fail("name the folder of the run with --workdir")
     logging.set_verbosity(logging.WARNING)
-    if jax.config.jax_compilation_cache_dir is None:
-        cache = platformdirs.user_cache_dir("dlf_jax")
-        jax.config.update("jax_compilation_cache_dir", f"{cache}/compiled")
+    enable_compile_cache()
     try:
         workdir = absolute(_WORKDIR.value)
         config = _CONFIG.value or restored(read_config(workdir))

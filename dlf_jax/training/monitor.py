@@ -1,7 +1,5 @@
 """What a person watches: a progress bar or lines, metrics.jsonl and TensorBoard."""
 
-import json
-import math
 import os
 import sys
 import time
@@ -12,6 +10,7 @@ import numpy as np
 import tensorboardX
 from tqdm import tqdm
 
+from dlf_jax import strict_json
 from dlf_jax.typing import UInt8
 
 
@@ -125,8 +124,6 @@ class Monitor:
         for name, value in metrics.items():
             self._events.add_scalar(name, value, step)
         if self._log:
-            # JSON has no NaN; null keeps the line readable for every program.
-            values = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-            line = {"step": step, "time": round(time.time(), 1), **values}
-            self._log.write(json.dumps(line) + "\n")
+            line = {"step": step, "time": round(time.time(), 1), **metrics}
+            self._log.write(strict_json.dumps(line) + "\n")
             self._log.flush()

@@ -6,6 +6,7 @@ from typing import Any
 import ml_collections
 from flax.traverse_util import flatten_dict
 
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.training.settings import SETTINGS
 
@@ -13,7 +14,7 @@ from dlf_jax.training.settings import SETTINGS
 def check_unchanged(saved: dict[str, Any], config: dict[str, Any]) -> None:
     """Raises UserError where `config` would make another run of the `saved` one."""
     before, now = (
-        flatten_dict(json.loads(json.dumps(values)), sep=".")
+        flatten_dict(json.loads(strict_json.dumps(values)), sep=".")
         for values in (saved, config)
     )
     for name in sorted(before.keys() | now.keys()):

@@ -15,6 +15,7 @@ from dlf_jax.errors import UserError
 class Upper:
     """Work that some bytes are too much for."""
 
+    inputs = frozenset({".txt"})
     suffix = ".up"
 
     def open(self):

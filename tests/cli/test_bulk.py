@@ -150,6 +150,21 @@ def test_rows_and_means_of_codecs(dlf, photos, tmp_path):
     )
 
 
+def test_equal_pictures_are_infinitely_good_and_json_stays_json(dlf, tmp_path):
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "p" / "grey.png")
+    status, out, err = dlf(
+        *("bulk", "evaluate", "--input", f"{tmp_path}/p/*", "--codecs", "jpeg@12"),
+        *("--metrics", "psnr", "--output", tmp_path / "out"),
+    )
+    assert status == 0, err
+    assert "psnr inf" in out
+    (record,) = json.loads((tmp_path / "out/grey.png.json").read_text())
+    (mean,) = _lines(tmp_path / "out/means.jsonl")
+    assert record["psnr"] is None and mean["psnr"] is None
+    assert ",inf," in (tmp_path / "out/results.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -158,7 +173,10 @@ def test_rows_and_means_of_codecs(dlf, photos, tmp_path):
         (("--input", "{photos}/a/*", "--model", "no"), "no"),
         (("--input", "{photos}/a/*", "--runner", "No"), "Beam refuses"),
         (("--input", "{photos}/a/*", "--", "--no=1"), "there is no --no"),
-        (("--input", "{photos}/a/*", "--output", "out[1]"), "must not have *, ? or ["),
+        (
+            ("--input", "{photos}/a/*", "--output", "gs://b/o[1]"),
+            "must not have *, ? or [",
+        ),
     ],
 )
 def test_errors_are_one_line(dlf, photos, tmp_path, arguments, message):

@@ -136,7 +136,7 @@ def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind):
     monkeypatch.setattr(Codec, kind, interrupt)
     output = photo.with_name("new.png")
     status, out, err = dlf(kind, source, "-o", output, "--model", tiny_model)
-    assert (status, out, err) == (130, "", "\ndlf: interrupted\n")
+    assert (status, out, err) == (130, "", "dlf: interrupted\n")
     assert sorted(os.listdir(photo.parent)) == before
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 
 import numpy as np
@@ -83,6 +84,39 @@ def test_the_anchor_is_vvc_if_it_is_there(evaluate, photos, tmp_path, monkeypatc
         arguments = ("--codecs", codecs, "--out", tmp_path / "report")
         assert evaluate(photos / "0.png", *arguments)[0] == 0
     assert anchors == ["vvc", None]
+
+
+def test_equal_pictures_are_infinitely_good_and_json_stays_json(evaluate, tmp_path):
+    (tmp_path / "p").mkdir()
+    Image.new("RGB", (64, 64), (128, 128, 128)).save(tmp_path / "p" / "grey.png")
+    out = tmp_path / "report"
+    arguments = (tmp_path / "p", "--codecs", "jpeg@12", "--out", out)
+    status, text, err = evaluate(*arguments, "--metrics", "psnr")
+    assert (status, err) == (0, "")
+    assert text.splitlines()[1].split()[5] == "inf"
+    (kept,) = (out / "cache").glob("*.json")
+    for path in (out / "results.json", kept):
+        refused = json.JSONDecoder(parse_constant=lambda name: 1 / 0)
+        refused.decode(path.read_text())
+    assert json.loads((out / "results.json").read_text())["means"][0]["psnr"] is None
+    # What the cache kept is what was measured.
+    assert evaluate(*arguments, "--metrics", "psnr")[1] == text
+
+
+def test_names_need_not_be_text_and_leftovers_of_macos_are_no_photos(
+    evaluate, photos, tmp_path
+):
+    (photos / "0.png").rename(photos / os.fsdecode(b"caf\xe9.png"))
+    (photos / "1.png").rename(photos / "[1]*.png")
+    (photos / "._1.png").write_bytes(b"\x00\x05\x16\x07")
+    out = tmp_path / os.fsdecode(b"r\xe9port")
+    arguments = (photos, "--codecs", "jpeg@1", "--metrics", "psnr", "--out", out)
+    for _ in range(2):
+        status, text, err = evaluate(*arguments)
+        assert (status, err) == (0, "")
+    rows = csv.DictReader((out / "results.csv").read_text("utf-8").splitlines())
+    assert [row["image"] for row in rows] == ["[1]*.png", "caf\\udce9.png"]
+    assert "caf\\\\udce9.png" in (out / "report.html").read_text("utf-8")
 
 
 def test_everything_counts_once_and_has_a_name_of_its_own(dlf, photos, tmp_path):

@@ -35,7 +35,8 @@ def main(weights: list[str]) -> None:
             answer, result = _answer(load(request["rate"]), request, data)
         except Exception as error:  # any of TensorFlow's: the other side reports it
             answer, result = {"error": f"{type(error).__name__}: {error}"}, b""
-        answers.write(json.dumps({"bytes": len(result), **answer}).encode() + b"\n")
+        line = json.dumps({"bytes": len(result), **answer}, allow_nan=False)
+        answers.write(line.encode() + b"\n")
         answers.write(result)
         answers.flush()
 

@@ -1,0 +1,178 @@
+"""Files that commands read and write, among them stdin and stdout, called ``-``.
+
+A file of this name is ``./-``.  Where data goes to stdout, what is said about it goes
+to stderr, or nowhere if that is the same file.
+"""
+
+import dataclasses
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dlf_jax.errors import UserError
+from dlf_jax.files import check_output, read_file, reason, write_file
+
+# As of a program that SIGPIPE ends: whoever reads has seen enough.
+_BROKEN_PIPE = 141
+_DESCRIPTOR = re.compile(r"/dev/std(in|out|err)|/(?:dev|proc/self)/fd/(\d+)")
+_STANDARD = {"in": 0, "out": 1, "err": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """A file to read.
+
+    Attributes:
+      name: for people.
+      descriptor: an open file, such as stdin; None for one with a path.
+    """
+
+    name: str
+    descriptor: int | None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read(self) -> bytes:
+        """The content.
+
+        Raises:
+          UserError: it cannot be read, or is typed on a terminal.
+        """
+        if self.descriptor is None:
+            return read_file(self.name)
+        _check_open(self.name, self.descriptor)
+        if os.isatty(self.descriptor):
+            raise UserError(f"{self.name} is a terminal: name a file, or pipe one in")
+        try:
+            with open(os.dup(self.descriptor), "rb") as stream:
+                return stream.read()
+        except OSError as error:
+            raise UserError(f"cannot read {self.name}: {reason(error)}") from error
+
+    def output(self, ending: str) -> "Output":
+        """The file to write if none is named: beside this one, stdout for stdin."""
+        if self.descriptor is None:
+            return Output(str(Path(self.name).with_suffix(ending)), None)
+        return Output("stdout", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A file to write.
+
+    Attributes:
+      name: for people.
+      descriptor: an open file, such as stdout; None for one with a path.
+    """
+
+    name: str
+    descriptor: int | None
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def extension(self) -> str:
+        """Of a path; none of a file without a name, such as a pipe."""
+        return "" if self.descriptor is not None else Path(self.name).suffix
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a pipe or a device, or was open before."""
+        exists = os.path.exists(self.name)
+        return self.descriptor is not None or exists and not os.path.isfile(self.name)
+
+    def check(self, force: bool) -> None:
+        """Raises UserError if `write` would refuse, so that no work is lost."""
+        if self.descriptor is None:
+            check_output(self.name, force)
+            return
+        _check_open(self.name, self.descriptor)
+        if os.isatty(self.descriptor) and not force:
+            raise UserError(
+                f"{self.name} is a terminal: name a file with -o, or use --force"
+            )
+
+    def write(self, data: bytes, force: bool) -> None:
+        """Writes a file as a whole, and a stream as far as somebody reads.
+
+        Raises:
+          UserError: it cannot be written, or exists and `force` is false.
+        """
+        if self.descriptor is None:
+            write_file(self.name, data, force)
+            return
+        try:
+            with open(os.dup(self.descriptor), "wb") as stream:
+                stream.write(data)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(_BROKEN_PIPE) from None
+        except OSError as error:
+            raise UserError(f"cannot write to {self.name}: {reason(error)}") from error
+
+    def report(self, *lines: Any) -> None:
+        """Says something about what was written, wherever it is no part of that.
+
+        Raises:
+          UserError: it cannot be said.
+        """
+        stream = self._beside(sys.stderr if self.is_stream else sys.stdout)
+        if stream is None:
+            return
+        try:
+            for line in lines:
+                click.echo(line, file=stream)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UserError(
+                f"{self} is complete, but what there is to say about it cannot be "
+                f"written: {reason(error)}"
+            ) from error
+
+    def note(self, line: str) -> None:
+        """`report` of what is wrong."""
+        if stream := self._beside(sys.stderr):
+            print(f"dlf: {line}", file=stream)
+
+    def _beside(self, stream: Any) -> Any:
+        """A stream, unless it is this file."""
+        try:
+            here = os.stat(self.name if self.descriptor is None else self.descriptor)
+            return None if os.path.samestat(os.fstat(stream.fileno()), here) else stream
+        except (AttributeError, OSError, ValueError):  # one is no file
+            return stream
+
+
+def _check_open(name: str, descriptor: int) -> None:
+    """Raises UserError for a standard stream that was closed when Python started."""
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    if descriptor < len(streams) and streams[descriptor] is None:
+        raise UserError(f"{name} is closed")
+
+
+class _Stream(click.ParamType):
+    """The type of arguments that become an `Input` or an `Output`."""
+
+    name = "path"
+
+    def __init__(self, kind: type[Input] | type[Output], dash: str):
+        self._kind, self._dash = kind, dash
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Tells descriptors from paths."""
+        if value == "-":
+            return self._kind(f"std{self._dash}", _STANDARD[self._dash])
+        if known := _DESCRIPTOR.fullmatch(value):
+            standard, number = known.groups()
+            return self._kind(value, _STANDARD[standard] if standard else int(number))
+        return self._kind(str(Path(os.path.expanduser(value))), None)
+
+
+INPUT = _Stream(Input, "in")
+OUTPUT = _Stream(Output, "out")

@@ -1,0 +1,167 @@
+"""Ctrl-C and SIGTERM, at any moment: one line, a status, and nobody left."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+_START = """
+import atexit, hashlib, os, signal, subprocess, sys, threading, time
+from dlf_jax import interruption
+
+def ready():
+    print("ready", flush=True)
+"""
+
+
+@pytest.fixture
+def start(repository, tmp_path):
+    """Starts a program in a process group of its own, as a shell does."""
+    processes = []
+
+    def start(*arguments, ignored=False, **options):
+        def reset():
+            handler = signal.SIG_IGN if ignored else signal.SIG_DFL
+            signal.signal(signal.SIGINT, handler)
+
+        path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
+        process = subprocess.Popen(
+            [sys.executable, *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=reset,
+            **options,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if _group(process):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def _group(process):
+    """Processes of the program that run."""
+    command = ["ps", "-A", "-o", "pid=,pgid=,stat="]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    found = [line.split() for line in lines]
+    return [
+        int(pid)
+        for pid, group, state in found
+        if int(group) == process.pid and not state.startswith("Z")
+    ]
+
+
+def _ended(process, status, word):
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (status, f"dlf: {word}\n")
+    assert _group(process) == []
+
+
+_PROGRAMS = {
+    "waiting": "ready(); time.sleep(60)",
+    # Python's own handlers wait for the end of this call.
+    "calculating": "ready(); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)",
+    "stubborn": """
+    ready()
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+    """,
+    "with a child": "ready(); subprocess.run(['sleep', '60'])",
+    "with children that are spared": """
+    work = "import time; print('ready', flush=True); time.sleep(60)"
+    work = [sys.executable, "-c", work]
+    interruption.spare_children(lambda: subprocess.Popen(work)).wait()
+    """,
+    "with threads": """
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    ready()
+    time.sleep(60)
+    """,
+    "at its end": "atexit.register(lambda: (ready(), time.sleep(60)))",
+    "whose stderr is closed": "os.close(2); ready(); time.sleep(60)",
+}
+
+
+def _program(body):
+    main = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+    return f"{_START}\ndef main():\n{main}\n\ninterruption.run(main)"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+@pytest.mark.parametrize("kind", _PROGRAMS)
+def test_whatever_a_program_does(start, kind, number, status, word):
+    process = start("-c", _program(_PROGRAMS[kind]))
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, number)
+    if "closed" in kind:
+        process.communicate(timeout=60)
+        assert process.returncode == status
+    else:
+        _ended(process, status, word)
+
+
+def test_the_main_thread_cleans_up(start, tmp_path):
+    body = """
+open("temporary", "w").close()
+ready()
+try:
+    time.sleep(60)
+finally:
+    os.unlink("temporary")
+"""
+    process = start("-c", _program(body))
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _ended(process, 130, "interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_ignores_the_signal_goes_on(start):
+    """Such as one that nohup or a script has put into the background."""
+    process = start("-c", _program("ready(); time.sleep(1); print('done')"), ignored=1)
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60) == ("done\n", "")
+    assert process.returncode == 0
+
+
+def test_a_signal_can_be_left_to_others_once(start):
+    body = """
+interruption.leave_next_signal(to_others=True)
+before = signal.signal(signal.SIGINT, lambda *_: print("mine", flush=True))
+ready()
+time.sleep(1)
+signal.signal(signal.SIGINT, before)
+ready()
+time.sleep(60)
+"""
+    process = start("-c", _program(body))
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stdout.readline() == "mine\n"
+    assert process.stdout.readline() == "ready\n"
+    os.killpg(process.pid, signal.SIGINT)
+    _ended(process, 130, "interrupted")
+
+
+def test_errors_and_statuses_pass(start):
+    process = start("-c", _program("sys.exit(7)"))
+    assert process.communicate() == ("", "") and process.returncode == 7
+    process = start("-c", _program("raise ValueError('x')"))
+    assert "ValueError: x" in process.communicate()[1] and process.returncode == 1
