@@ -1,9 +1,11 @@
 """Files of a bulk job, on any of Beam's file systems: names, and whole outputs only."""
 
+import concurrent.futures
 import contextlib
+import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -12,6 +14,7 @@ from dlf_jax.errors import UserError
 
 _WILDCARD = re.compile(r"[*?\[]")
 _RAW = CompressionTypes.UNCOMPRESSED
+_READERS = 32
 
 
 def matches(pattern: str) -> list[str]:
@@ -52,8 +55,13 @@ def relative(path: str, pattern: str) -> str:
     return path[len(folder) :]
 
 
-def read(path: str) -> bytes:
-    """Bytes of a file, as they are on disk.
+def absolute(path: str) -> str:
+    """A local path from the root; others are that already."""
+    return path if "://" in path else os.path.abspath(path)
+
+
+def read(path: str, start: int = 0, length: int = -1) -> bytes:
+    """Bytes of a file or of a part of it, as they are on disk.
 
     Raises:
       UserError: it cannot be read.
@@ -62,7 +70,30 @@ def read(path: str) -> bytes:
         _user_errors(f"cannot read {path}"),
         FileSystems.open(path, compression_type=_RAW) as stream,
     ):
-        return stream.read()
+        if start:
+            stream.seek(start)
+        return stream.read(length)
+
+
+def read_all(paths: Sequence[str]) -> Iterator[bytes]:
+    """Bytes of many files, in order; object stores are slow, but not one at a time.
+
+    Raises:
+      UserError: as of `read`.
+    """
+    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(read, paths)
+
+
+def delete(paths: Sequence[str]) -> None:
+    """Removes files.
+
+    Raises:
+      UserError: one cannot be removed.
+    """
+    if paths:
+        with _user_errors(f"cannot delete {paths[0]}"):
+            FileSystems.delete(paths)
 
 
 def write(path: str, data: bytes) -> None:
