@@ -20,7 +20,7 @@ _RUNNERS = {
     # whatever --direct_num_workers says.
     "direct": "apache_beam.runners.portability.fn_api_runner.FnApiRunner",
 }
-_PACKAGES = {"dask": "distributed", "dataflow": "'apache-beam[gcp]'"}
+_PACKAGES = {"dask": "'apache-beam[dask]'", "dataflow": "'apache-beam[gcp]'"}
 _DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
 
 

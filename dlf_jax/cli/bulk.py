@@ -47,11 +47,11 @@ def _job_options(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def checked(**kwargs):
-        needs("apache_beam", "beam", "apache-beam")
-        # Beam warns of what it does without, and of every option that it passes on;
-        # Dask, which reads this variable when it is imported, tells of every connection.
+        # Beam warns of what it does without, and of every option that it passes on.
+        # Dask, which reads the variable when it is imported, logs every connection.
         logging.getLogger().setLevel(logging.ERROR)
         os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+        needs("apache_beam", "beam", "apache-beam")
         kwargs["output"] = kwargs["output"].rstrip("/")
         command(**kwargs)
 
