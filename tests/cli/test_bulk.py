@@ -156,7 +156,7 @@ def test_rows_and_means_of_codecs(dlf, photos, tmp_path):
         (("--input", "nothing/*.png"), "there are no files nothing/"),
         (("--input", "{photos}/a/*", "--rate", 9), "there is no rate 9"),
         (("--input", "{photos}/a/*", "--model", "no"), "no"),
-        (("--input", "{photos}/a/*", "--runner", "No"), "Beam refuses"),
+        (("--input", "{photos}/a/*", "--runner", "No"), "Beam rejects"),
         (("--input", "{photos}/a/*", "--", "--no=1"), "there is no --no"),
         (("--input", "{photos}/a/*", "--output", "out[1]"), "must not have *, ? or ["),
     ],
