@@ -24,7 +24,7 @@ if [ "${1:-}" = --all ]; then
   export DLF_OTHER_PYTHON=$full
   make_environment .venv-test-full test requirements.txt &
 fi
-make_environment .venv-test test,train,tfds,evaluate,beam
+make_environment .venv-test test,train,tfds,evaluate,beam,dask
 [ -z "$full" ] || wait $!
 
 echo "== format"
