@@ -1,10 +1,11 @@
 """Files of a bulk job, on any of Beam's file systems: names, and whole outputs only."""
 
+import concurrent.futures
 import contextlib
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from apache_beam.io.filesystem import CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
@@ -15,6 +16,7 @@ from dlf_jax.files import is_temporary, write_file
 
 _WILDCARD = re.compile(r"[*?\[]")
 _RAW = CompressionTypes.UNCOMPRESSED
+_READERS = 32
 
 
 def matches(pattern: str, extensions: Collection[str]) -> list[str]:
@@ -126,8 +128,13 @@ def _is_skipped(name: str) -> bool:
     return any(map(folders.is_skipped, name.split("/")))
 
 
-def read(path: str) -> bytes:
-    """Bytes of a file, as they are on disk.
+def absolute(path: str) -> str:
+    """A local path from the root; others are that already."""
+    return os.path.abspath(path) if _is_local(path) else path
+
+
+def read(path: str, start: int = 0, length: int = -1) -> bytes:
+    """Bytes of a file or of a part of it, as they are on disk.
 
     Raises:
       UserError: it cannot be read.
@@ -136,7 +143,30 @@ def read(path: str) -> bytes:
         _user_errors(f"cannot read {path}"),
         FileSystems.open(path, compression_type=_RAW) as stream,
     ):
-        return stream.read()
+        if start:
+            stream.seek(start)
+        return stream.read(length)
+
+
+def read_all(paths: Sequence[str]) -> Iterator[bytes]:
+    """Bytes of many files, in order; object stores are slow, but not one at a time.
+
+    Raises:
+      UserError: as of `read`.
+    """
+    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(read, paths)
+
+
+def delete(paths: Sequence[str]) -> None:
+    """Removes files.
+
+    Raises:
+      UserError: one cannot be removed.
+    """
+    if paths:
+        with _user_errors(f"cannot delete {paths[0]}"):
+            FileSystems.delete(paths)
 
 
 def write(path: str, data: bytes) -> None:

@@ -1,25 +1,26 @@
-"""The Beam pipeline around the work: batches, errors, outputs, counts."""
+"""The Beam pipeline around the work: files to do, outputs, errors, counts.
 
-import contextlib
-import io
-from collections.abc import Callable, Iterator, Sequence
+Runners differ in how much of Beam they have: Dask's drops what `finish_bundle` yields,
+runs nothing but the branch of the last transform, and counts nothing.  The pipeline is
+therefore one `Create` and one `ParDo`, whose results are files, and counts come from
+the files that are there when the pipeline has ended.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import apache_beam as beam
-from apache_beam.metrics import Metrics
-from apache_beam.metrics.metric import MetricsFilter
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineResult
 
 from dlf_jax import interruption, strict_json
 from dlf_jax.bulk import files
+from dlf_jax.bulk.options import pipeline
 from dlf_jax.errors import UserError
 from dlf_jax.files import printable
 
-_NAMESPACE = "dlf"
-_QUIET = "--default_sdk_harness_log_level=ERROR"
-# Files that a worker takes at a time.
-_MAX_BATCH = 16
+# Elements of the pipeline, whatever the number of files: enough to spread the work.
+_MAX_SPANS = 4096
 
 
 @runtime_checkable
@@ -42,36 +43,37 @@ class Counts(NamedTuple):
 
 
 class Process(beam.DoFn):
-    """Batches of (input, output) paths to lines {"file", "error"} of those that fail.
+    """Works on the files of a span of the list ``SCRATCH.todo``.
 
-    What can go wrong with one file must not stop the others, whatever it is.
+    An error with one file must not stop the others, whatever it is: errors of a span
+    become the file ``SCRATCH-START.errors``.
 
     Args:
       work: what is done with a file.
+      scratch: how the names of temporary files begin.
     """
 
-    def __init__(self, work: Work):
+    def __init__(self, work: Work, scratch: str):
         self._work = work
-        self._done = Metrics.counter(_NAMESPACE, "done")
-        self._failed = Metrics.counter(_NAMESPACE, "failed")
+        self._scratch = scratch
 
     def setup(self) -> None:
         """Loads the model, once a worker."""
         self._function = self._work.open()
 
-    def process(self, batch: Sequence[tuple[str, str]]) -> Iterator[str]:
-        """Reads, works and writes, file by file."""
-        for source, target in batch:
+    def process(self, span: tuple[int, int]) -> None:
+        """Reads, works and writes, file by file; `span` is (start, length) in bytes."""
+        failures = []
+        for line in files.read(f"{self._scratch}.todo", *span).splitlines():
+            source, target = json.loads(line)
             try:
                 files.write(target, self._function(files.read(source)))
-                self._done.inc()
             except Exception as error:  # a file can break any library in its way
                 known = isinstance(error, UserError)
                 reason = str(error) if known else f"{type(error).__name__}: {error}"
-                self._failed.inc()
-                failure = {"file": source, "error": " ".join(reason.split())}
-                failure = {name: printable(text) for name, text in failure.items()}
-                yield strict_json.dumps(failure)
+                failures.append({"file": source, "error": " ".join(reason.split())})
+        if failures:
+            files.write(f"{self._scratch}-{span[0]}.errors", _lines(failures))
 
 
 def run(
@@ -84,37 +86,48 @@ def run(
       pattern: of the inputs.
       output: folder; receives `output_of` every input, ``errors.jsonl``, and
         ``job.txt``, so that it has results of one kind only.
-      runner: Beam's name of one.
-      options: Beam's, as on its command lines.
+      runner, options: as of `dlf_jax.bulk.options.pipeline`.
 
     Raises:
-      UserError: nothing matches, `output` has wildcards or belongs to other work, or
-        Beam cannot start or finish.
+      UserError: nothing matches, `output` has wildcards or belongs to other work, Beam
+        cannot start or finish, or files have neither an output nor an error after it.
     """
     if files.has_wildcards(output):
         raise UserError(f"the name of the output {output} must not have *, ? or [")
-    pattern = pattern if "/" in pattern else f"./{pattern}"
-    pairs = [
-        (path, output_of(path, pattern, output, work.suffix))
+    # Workers may have other working directories.
+    pattern, output = files.absolute(pattern), files.absolute(output)
+    targets = {
+        path: output_of(path, pattern, output, work.suffix)
         for path in files.matches(pattern, work.inputs)
-    ]
+    }
+    graph = pipeline(runner, options)
     _claim(output, work)
-    there = set(files.listed(f"{output}/**{work.suffix}"))
-    todo = [(source, target) for source, target in pairs if target not in there]
-    with pipeline(runner, options) as (graph, result):
-        outcome = (
-            graph
-            | "Files" >> beam.Create(todo)
-            | "Spread" >> beam.Reshuffle()
-            | "Batch" >> beam.BatchElements(min_batch_size=1, max_batch_size=_MAX_BATCH)
-            | "Work" >> beam.ParDo(Process(work))
+    there = _outputs(output, work)
+    todo = {source: t for source, t in targets.items() if t not in there}
+    errors = _execute(graph, work, todo, output, runner) if todo else {}
+
+    there = _outputs(output, work)
+    failed = {s: e for s, e in errors.items() if todo[s] not in there}
+    records = [
+        {"file": printable(source), "error": printable(error)}
+        for source, error in sorted(failed.items())
+    ]
+    files.write(f"{output}/errors.jsonl", _lines(records))
+    done = sum(target in there for target in todo.values())
+    if lost := len(todo) - done - len(failed):
+        raise UserError(
+            f"{runner} left {lost} of {len(todo)} files with neither an output nor an "
+            "error: give the same command again, or use another --runner"
         )
-        outcome | "Errors" >> write_lines(f"{output}/errors.jsonl")
-    return Counts(
-        done=_count(result(), "done"),
-        before=len(pairs) - len(todo),
-        failed=_count(result(), "failed"),
-    )
+    return Counts(done, len(targets) - len(todo), len(failed))
+
+
+def output_of(path: str, pattern: str, output: str, suffix: str) -> str:
+    """``OUTPUT/a/b.png.dlf`` for ``PHOTOS/a/b.png`` and the pattern ``PHOTOS/**.png``.
+
+    Endings are kept, so that b.png and b.jpg have outputs of their own.
+    """
+    return f"{output}/{files.relative(path, pattern)}{suffix}"
 
 
 def _claim(output: str, work: Work) -> None:
@@ -129,57 +142,59 @@ def _claim(output: str, work: Work) -> None:
         )
 
 
-def output_of(path: str, pattern: str, output: str, suffix: str) -> str:
-    """``OUTPUT/a/b.png.dlf`` for ``PHOTOS/a/b.png`` and the pattern ``PHOTOS/**.png``.
-
-    Endings are kept, so that b.png and b.jpg have outputs of their own.
-    """
-    return f"{output}/{files.relative(path, pattern)}{suffix}"
+def _outputs(output: str, work: Work) -> set[str]:
+    return set(files.listed(f"{output}/**{work.suffix}"))
 
 
-@contextlib.contextmanager
-def pipeline(
-    runner: str, options: Sequence[str]
-) -> Iterator[tuple[beam.Pipeline, Callable[[], PipelineResult]]]:
-    """A pipeline that runs when the block ends, and its result after that.
+def _execute(
+    graph: beam.Pipeline, work: Work, todo: Mapping[str, str], output: str, runner: str
+) -> dict[str, str]:
+    """Runs the pipeline over sources and their targets; returns errors by source."""
+    _clean(output)  # A run that was killed may have left files.
+    scratch = f"{output}/run-{secrets.token_hex(4)}"
+    lines = [_lines([pair]) for pair in todo.items()]
+    try:
+        # Names stay out of the pipeline: services limit its size to a few megabytes.
+        files.write(f"{scratch}.todo", b"".join(lines))
+        (
+            graph
+            | "Files" >> beam.Create(spans([len(line) for line in lines], _MAX_SPANS))
+            | "Work" >> beam.ParDo(Process(work, scratch))
+        )
+        _wait(graph, runner)
+        parts = files.read_all(files.listed(f"{scratch}-*.errors"))
+        records = map(json.loads, b"".join(parts).splitlines())
+        return {record["file"]: record["error"] for record in records}
+    finally:
+        _clean(output)
 
-    Raises:
-      UserError: Beam cannot start or finish.
-    """
-    graph = _pipeline(runner, options)
-    results = []
-    yield graph, lambda: results[0]
+
+def spans(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Consecutive lines in up to `most` equal parts, as (start, length) in bytes."""
+    size = -(-len(lengths) // most)
+    found, start = [], 0
+    for i in range(0, len(lengths), size):
+        length = sum(lengths[i : i + size])
+        found.append((start, length))
+        start += length
+    return found
+
+
+def _wait(graph: beam.Pipeline, runner: str) -> None:
     try:
         result = interruption.spare_children(graph.run)
         interruption.spare_children(result.wait_until_finish)
+    except UserError:
+        raise
     except Exception as error:  # every runner raises kinds of its own
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{runner} failed: {reason[-1]}") from error
-    results.append(result)
 
 
-def _pipeline(runner: str, options: Sequence[str]) -> beam.Pipeline:
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(printed):
-            parsed = PipelineOptions([_QUIET, *options, f"--runner={runner}"])
-            known = parsed.get_all_options()
-        given = parsed.get_all_options(retain_unknown_options=True)
-        if unknown := given.keys() - known.keys():
-            raise ValueError(f"there is no --{min(unknown)}")
-        return beam.Pipeline(options=parsed)
-    except (ValueError, SystemExit) as error:
-        reason = printed.getvalue().strip().splitlines() or [str(error)]
-        raise UserError(f"Beam refuses its options: {reason[-1]}") from error
+def _clean(output: str) -> None:
+    for kind in ("todo", "errors"):
+        files.delete(files.listed(f"{output}/run-*.{kind}"))
 
 
-def write_lines(path: str, header: str | None = None) -> beam.PTransform:
-    """Strings to the lines of one file."""
-    return beam.io.WriteToText(
-        path, num_shards=1, shard_name_template="", header=header
-    )
-
-
-def _count(result: PipelineResult, name: str) -> int:
-    wanted = MetricsFilter().with_namespace(_NAMESPACE).with_name(name)
-    return sum(c.result for c in result.metrics().query(wanted)["counters"])
+def _lines(values: Sequence) -> bytes:
+    return "".join(strict_json.dumps(value) + "\n" for value in values).encode()

@@ -11,7 +11,7 @@ from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.data.folders import PHOTO_EXTENSIONS
 from dlf_jax.data.image_io import decode_image, encode_image
 from dlf_jax.errors import UserError
-from dlf_jax.evaluation.codecs import CodecSpec
+from dlf_jax.evaluation.codecs import CodecSpec, open_codec
 from dlf_jax.evaluation.runner import Row, code
 from dlf_jax.limits import Limits
 from dlf_jax.metrics.table import measure
@@ -93,6 +93,9 @@ class Evaluate:
 
     def open(self) -> Callable[[bytes], bytes]:
         """The work, ready; called once a worker process."""
+        for spec in self.specs:
+            if open_codec(spec.name).version != spec.version:
+                raise UserError(f"{spec.name} is another version on {platform.node()}")
 
         def work(data: bytes) -> bytes:
             image = decode_image(data, "the file")

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -49,9 +50,11 @@ def _job_options(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def checked(**kwargs):
-        needs("apache_beam", "beam", "apache-beam")
         # Beam warns of what it does without, and of every option that it passes on.
+        # Dask, which reads the variable when it is imported, logs every connection.
         logging.getLogger().setLevel(logging.ERROR)
+        os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+        needs("apache_beam", "beam", "apache-beam")
         kwargs["output"] = kwargs["output"].rstrip("/")
         command(**kwargs)
 
@@ -74,6 +77,7 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
     from dlf_jax.bulk.work import Compress
     from dlf_jax.codec import catalog
 
+    model = _everywhere(model)
     codec = catalog.load(model)
     rate = codec.default_rate if rate is None else rate
     if not 0 <= rate < codec.num_rates:
@@ -96,7 +100,7 @@ def decompress(model: str | None, limits: Limits, **job) -> None:
     """Gets the images of .dlf files back, as PNG."""
     from dlf_jax.bulk.work import Decompress
 
-    _run(Decompress(model, limits), **job)
+    _run(Decompress(model and _everywhere(model), limits), **job)
 
 
 @bulk.command()
@@ -123,7 +127,7 @@ def evaluate(codecs: str, metrics: str, **job) -> None:
     names = known_names(metrics.split(","), METRICS, "metric")
     work = Evaluate(tuple(specs_of(codecs)), tuple(names))
     failed = _count(work, **job)
-    for line in summarize(job["output"], job["runner"], job["options"]):
+    for line in summarize(job["output"]):
         click.echo(
             " ".join(
                 f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
@@ -132,6 +136,13 @@ def evaluate(codecs: str, metrics: str, **job) -> None:
         )
     if failed:
         sys.exit(_FAILED)
+
+
+def _everywhere(model: str) -> str:
+    """The name or the absolute path of a model: working directories of workers vary."""
+    from dlf_jax.checkpoints.store import bundled_models, model_directory
+
+    return model if model in bundled_models() else str(model_directory(model).resolve())
 
 
 def _run(work: "dlf_jax.bulk.pipeline.Work", **job) -> None:

@@ -171,7 +171,7 @@ def test_equal_pictures_are_infinitely_good_and_json_stays_json(dlf, tmp_path):
         (("--input", "nothing/*.png"), "there are no files nothing/"),
         (("--input", "{photos}/a/*", "--rate", 9), "there is no rate 9"),
         (("--input", "{photos}/a/*", "--model", "no"), "no"),
-        (("--input", "{photos}/a/*", "--runner", "No"), "Beam refuses"),
+        (("--input", "{photos}/a/*", "--runner", "No"), "Beam rejects"),
         (("--input", "{photos}/a/*", "--", "--no=1"), "there is no --no"),
         (
             ("--input", "{photos}/a/*", "--output", "gs://b/o[1]"),
