@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "dlf_jax"
 
 _BASE = {"compilation", "errors", "files", "typing", "limits"}
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
+_PHOTOS = {"data.formats", "data.image_io"}
 _CODEC = _NETWORK | {"coding", "checkpoints"}
 
 # Part -> the parts it may import besides itself. The longest matching prefix of a
@@ -37,16 +38,19 @@ MAY_IMPORT = {
     "checkpoints": _NETWORK | {"coding"},
     "perceptual": _BASE | {"ops", "nn"},
     "metrics": _BASE | {"ops", "perceptual"},
-    "data": _BASE | {"ops", "data.image_io"},
-    "data.image_io": _BASE | {"ops"},
+    "data": _BASE | {"ops", "data.formats", "data.image_io"},
+    "data.formats": _BASE,
+    "data.images": _BASE | {"data.formats"},
+    "data.image_io": _BASE | {"data.formats", "data.images"},
     "codec": _CODEC,
     "": _CODEC | {"codec"},
     "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
-    "evaluation": _BASE | {"", "codec", "data.image_io", "metrics", "perceptual"},
+    "evaluation": _BASE | {"", "codec", "metrics", "perceptual"} | _PHOTOS,
     "evaluation.tfc": set(),
-    "bulk": _BASE | {"codec", "data.image_io", "metrics", "evaluation"},
+    "bulk": _BASE | {"codec", "metrics", "evaluation"} | _PHOTOS,
     "cli": _CODEC
-    | {"", "codec", "data.image_io", "metrics", "evaluation", "bulk", "cli.train"},
+    | {"", "codec", "metrics", "evaluation", "bulk", "cli.train"}
+    | _PHOTOS,
     "cli.train": _BASE | {"cli", "training"},
     "__main__": {"cli"},
 }
@@ -59,7 +63,9 @@ _MAY_IMPORT_TENSORFLOW = {"coding.tfc_coder", "evaluation.tfc"}
 NEVER = {
     "coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
     "codec": {"optax", "orbax", "grain"},
+    "data.formats": {"jax", "grain"},
     "data.image_io": {"jax", "grain"},
+    "data.images": {"jax", "grain"},
     "models": {"optax", "orbax", "grain"},
 }
 
