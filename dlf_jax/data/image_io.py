@@ -12,11 +12,11 @@ from dlf_jax.data.formats import format_of
 from dlf_jax.data.images import (
     Unsupported,
     bmp,
+    gif,
     heif,
     jpeg,
     jpeg2000,
     jxl,
-    others,
     png,
     pnm,
     tiff,
@@ -41,7 +41,7 @@ _FORMATS = {
 _READERS: dict[str, Callable[[bytes, Check], Picture]] = {
     "AVIF": heif.read_avif,
     "BMP": bmp.read,
-    "GIF": others.reader("GIF"),
+    "GIF": gif.read,
     "HEIF": heif.read_heic,
     "JPEG": jpeg.read,
     "JPEG2000": jpeg2000.read,

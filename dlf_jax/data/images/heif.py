@@ -1,43 +1,69 @@
 """AVIF and HEIC: pixels by Pillow and pillow-heif, the colour space from the boxes."""
 
+import io
 import struct
 
+import numpy as np
+
 from dlf_jax.data.formats import library
-from dlf_jax.data.images import cicp
+from dlf_jax.data.images import Unsupported, cicp
 from dlf_jax.data.images.boxes import boxes, first
 from dlf_jax.data.images.color import Colour, Profile
 from dlf_jax.data.images.picture import Picture
 from dlf_jax.data.images.pillow import Check, eight_bits, opened
+from dlf_jax.data.images.shaper import Shaper
 
 _ORIENTATION = 0x112
 
 
 def read_avif(data: bytes, check: Check) -> Picture:
     """Reads an AVIF file; of a sequence its primary picture."""
-    colour = _colour(data)
+    properties = _properties(data)
+    colour = _colour(properties)
     with opened(data, "AVIF", check) as image:
         picture = eight_bits(image)
         # Pillow says there how the file turns its pixels, whatever EXIF itself says.
         picture.orientation = image.getexif().get(_ORIENTATION, 1)
+    if _bits(properties) > 8 and isinstance(colour, Shaper):
+        if colour.is_too_fine(picture.samples):
+            raise Unsupported(
+                "is an AVIF in linear light, of which Pillow gives 8 bits: too few for "
+                "its dark parts, convert it to sRGB"
+            )
     picture.colour = colour
     return picture
 
 
 def read_heic(data: bytes, check: Check) -> Picture:
     """Reads a HEIC file, which libheif turns upright."""
-    library("HEIF").register_heif_opener()
-    colour = _colour(data)
-    with opened(data, "HEIF", check) as image:
-        picture = eight_bits(image)
-    picture.colour = colour
-    return picture
+    colour = _colour(_properties(data))
+    file = library("HEIF").open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    check(*file.size)
+    pixels = np.asarray(file)[:, : file.size[0]]  # rows have bytes beyond their end
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    bits = 8
+    if pixels.dtype == np.uint16:
+        bits = file.info["bit_depth"]
+        pixels = pixels >> (16 - bits)  # zeros
+    channels = pixels.shape[2]
+    alpha = pixels[..., -1] if channels % 2 == 0 else None
+    samples = pixels[..., : (channels - 1) | 1]
+    picture = Picture(samples, 2**bits - 1, alpha, colour)
+    return picture.divided() if file.mode.startswith("RGBa") else picture
 
 
-def _colour(data: bytes) -> Colour | None:
+def _bits(properties: list[tuple[bytes, bytes]]) -> int:
+    """Bits of a sample; 8 if the file does not say."""
+    return max(
+        [8, *(x for kind, body in properties if kind == b"pixi" for x in body[5:])]
+    )
+
+
+def _colour(properties: list[tuple[bytes, bytes]]) -> Colour | None:
     """Colour space of the primary picture: a profile goes before code points."""
     found = dict(
         (body[:4], body[4:])
-        for kind, body in reversed(_properties(data))
+        for kind, body in reversed(properties)
         if kind == b"colr" and len(body) > 4
     )
     for kind in (b"prof", b"rICC"):

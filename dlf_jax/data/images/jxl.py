@@ -39,8 +39,14 @@ def read(data: bytes, check: Check) -> Picture:
     samples = samples[..., : (channels - 1) | 1]
     if profile and icc.channels_of(profile) == 4:
         raise Unsupported("is a JPEG XL of inks (CMYK): convert it to RGB")
-    colour = Profile(profile) if profile else None
-    return Picture(samples, top, alpha, colour)
+    if profile and top == 255 and icc.channels_of(profile) == samples.shape[2]:
+        space = icc.shaper_of(profile)
+        if space and space.is_too_fine(samples):
+            raise Unsupported(
+                "is in linear light, of which pillow-jxl-plugin gives 8 bits: too few "
+                "for its dark parts, convert it to sRGB"
+            )
+    return Picture(samples, top, alpha, Profile(profile) if profile else None)
 
 
 def _samples(

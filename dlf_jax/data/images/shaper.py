@@ -50,6 +50,20 @@ class Shaper:
 
         return convert
 
+    def is_too_fine(self, samples: UInt8[np.ndarray, "H W C"]) -> bool:
+        """True if rounding to 8 bits, before, can cost more than 2 of sRGB somewhere.
+
+        So it is in the dark parts of linear light.
+        """
+        codes = np.arange(256) / 255
+        wrong = np.zeros(256, bool)
+        for curve in self.curves:
+            exact = encode(curve(codes)).astype(int)
+            for step in (-0.5, 0.5):
+                other = encode(curve(np.clip(codes + step / 255, 0, 1)))
+                wrong |= abs(other - exact) > 2
+        return bool(wrong.any() and wrong[samples].any())
+
     @functools.cached_property
     def is_srgb(self) -> bool:
         """True if a conversion would change no colour of 8 bits by more than 1."""
