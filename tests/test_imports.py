@@ -29,6 +29,7 @@ _BASE = {
     "typing",
 }
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
+_PHOTOS = {"data.formats", "data.image_io"}
 _CODEC = _NETWORK | {"coding", "checkpoints"}
 
 # Part -> the parts it may import besides itself. The longest matching prefix of a
@@ -53,19 +54,21 @@ MAY_IMPORT = {
     "checkpoints": _NETWORK | {"coding"},
     "perceptual": _BASE | {"ops", "nn"},
     "metrics": _BASE | {"ops", "perceptual"},
-    "data": _BASE | {"ops", "data.folders", "data.image_io"},
-    "data.folders": _BASE,
-    "data.image_io": _BASE | {"ops"},
+    "data": _BASE | _PHOTOS | {"ops", "data.folders"},
+    "data.folders": _BASE | {"data.formats"},
+    "data.formats": _BASE,
+    "data.images": _BASE | {"data.formats"},
+    "data.image_io": _BASE | {"data.formats", "data.images"},
     "codec": _CODEC,
     "api": _CODEC | {"", "codec"},
     "": {"api"},
     "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
-    "evaluation": _BASE | {"", "codec", "data.image_io", "metrics", "perceptual"},
+    "evaluation": _BASE | {"", "codec", "metrics", "perceptual"} | _PHOTOS,
     "evaluation.tfc": set(),
-    "bulk": _BASE | {"codec", "data.folders", "data.image_io", "metrics", "evaluation"},
+    "bulk": _BASE | {"codec", "data.folders", "metrics", "evaluation"} | _PHOTOS,
     "cli": _CODEC
-    | {"", "codec", "data.folders", "data.image_io", "metrics", "evaluation"}
-    | {"bulk", "cli.train"},
+    | {"", "codec", "data.folders", "metrics", "evaluation", "bulk", "cli.train"}
+    | _PHOTOS,
     "cli.train": _BASE | {"cli", "training"},
     "__main__": {"cli", "interruption"},
 }
@@ -79,7 +82,9 @@ NEVER = {
     "coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
     "codec": {"optax", "orbax", "grain"},
     "data.folders": {"jax", "grain"},
+    "data.formats": {"jax", "grain"},
     "data.image_io": {"jax", "grain"},
+    "data.images": {"jax", "grain"},
     "models": {"optax", "orbax", "grain"},
 }
 

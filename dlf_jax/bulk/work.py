@@ -8,7 +8,7 @@ from pathlib import Path
 from dlf_jax import strict_json
 from dlf_jax.codec import catalog
 from dlf_jax.compile_cache import enable_compile_cache
-from dlf_jax.data.folders import PHOTO_EXTENSIONS
+from dlf_jax.data.formats import READABLE
 from dlf_jax.data.image_io import decode_image, encode_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import CodecSpec, open_codec
@@ -32,7 +32,7 @@ class Compress:
     fingerprint: str
     rate: int
     limits: Limits = dataclasses.field(repr=False)
-    inputs = PHOTO_EXTENSIONS
+    inputs = READABLE
     suffix = ".dlf"
 
     def open(self) -> Callable[[bytes], bytes]:
@@ -88,7 +88,7 @@ class Evaluate:
 
     specs: tuple[CodecSpec, ...]
     metrics: tuple[str, ...]
-    inputs = PHOTO_EXTENSIONS
+    inputs = READABLE
     suffix = ".json"
 
     def open(self) -> Callable[[bytes], bytes]:

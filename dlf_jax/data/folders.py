@@ -10,12 +10,10 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePath
 
+from dlf_jax.data.formats import READABLE
 from dlf_jax.errors import UserError
 from dlf_jax.files import reason
 
-PHOTO_EXTENSIONS = frozenset(
-    ".avif .bmp .jp2 .jpeg .jpg .png .ppm .tif .tiff .webp".split()
-)
 # Of zip files made by macOS, of Synology and QNAP servers, Windows and ext4.
 _OF_SYSTEMS = frozenset(
     ("__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found")
@@ -28,7 +26,7 @@ def photos_in(folder: str | os.PathLike) -> list[Path]:
     Raises:
       UserError: a folder cannot be listed.
     """
-    return files_in(folder, PHOTO_EXTENSIONS)
+    return files_in(folder, READABLE)
 
 
 def files_in(folder: str | os.PathLike, extensions: Collection[str]) -> list[Path]:

@@ -1,16 +1,29 @@
 """Image files to and from 8-bit RGB."""
 
-import contextlib
 import io
 import os
-import threading
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
+from dlf_jax.data.formats import format_of
+from dlf_jax.data.images import (
+    Unsupported,
+    bmp,
+    gif,
+    heif,
+    jpeg,
+    jpeg2000,
+    jxl,
+    png,
+    pnm,
+    tiff,
+    webp,
+)
+from dlf_jax.data.images.picture import Picture, render
+from dlf_jax.data.images.pillow import Check
 from dlf_jax.errors import UserError
 from dlf_jax.files import read_file, reason
 from dlf_jax.limits import DEFAULT_LIMITS
@@ -25,21 +38,35 @@ _FORMATS = {
     ".bmp": ("BMP", {}),
     ".ppm": ("PPM", {}),
 }
-# Profiles whose conversion would only add rounding errors.
-_SRGB_NAMES = ("sRGB", "sRGB built-in", "sRGB IEC61966-2.1")
-_BITS_PER_SAMPLE = 258  # tag of TIFF
-_opening = threading.Lock()
+_READERS: dict[str, Callable[[bytes, Check], Picture]] = {
+    "AVIF": heif.read_avif,
+    "BMP": bmp.read,
+    "GIF": gif.read,
+    "HEIF": heif.read_heic,
+    "JPEG": jpeg.read,
+    "JPEG2000": jpeg2000.read,
+    "JXL": jxl.read,
+    "PNG": png.read,
+    "PNM": pnm.read,
+    "TIFF": tiff.read,
+    "WEBP": webp.read,
+}
+_REFUSED = {
+    "FLOAT": "has floating-point samples without a fixed range: convert it to PNG",
+    "RAW": "is a camera's RAW file: develop it to JPEG, PNG or TIFF",
+}
 
 
 def read_image(path: str | os.PathLike) -> UInt8[np.ndarray, "H W 3"]:
-    """Reads an image file as people see it.
+    """Reads an image file as a colour-managed viewer shows it.
 
-    The EXIF rotation is applied, an embedded colour profile is converted to sRGB,
-    transparent parts show white, 12- and 16-bit values become 8-bit ones, and of
-    several frames the first is taken.
+    The result is upright and in sRGB, whatever colour space the file names (ICC, CICP,
+    gamma and primaries; Adobe RGB of cameras); transparent parts show white, more than
+    8 bits are rounded, and of several frames the first is taken.
 
     Raises:
-      UserError: the file cannot be read, is no image, or is larger than the limit.
+      UserError: the file cannot be read, is no image, is larger than the limit, or has
+        pixels without a meaning in sRGB, such as HDR, camera RAW or floating point.
     """
     return decode_image(read_file(path), str(path))
 
@@ -50,26 +77,29 @@ def decode_image(
     """`read_image` of bytes; `name` is what error messages call them."""
     if not data:
         raise UserError(f"{name} is empty")
+    kind = format_of(data)
+    if kind in _REFUSED:
+        raise UserError(f"{name} {_REFUSED[kind]}")
+    if kind not in _READERS:
+        raise UserError(f"{name} is not an image that can be read")
+
+    def check(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            raise UserError(
+                f"{name} has {width * height / 1e6:.0f} megapixels; the limit is "
+                f"{max_pixels / 1e6:.0f}"
+            )
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # broken metadata do no harm
-            with _without_limit():
-                image = Image.open(io.BytesIO(data))
-            with image:
-                pixels = image.width * image.height
-                if pixels <= max_pixels:
-                    return np.array(_to_rgb(image))
-    except Image.UnidentifiedImageError as error:
-        raise UserError(f"{name} is not an image that can be read") from error
-    except MemoryError:
+        return render(_READERS[kind](data, check))
+    except (MemoryError, UserError):
         raise
+    except Unsupported as error:
+        raise UserError(f"{name} {error}") from error
     except Exception as error:  # a file can break any decoder in its way
         raise UserError(
             f"{name} is damaged or not supported: {reason(error)}"
         ) from error
-    raise UserError(
-        f"{name} has {pixels / 1e6:.0f} megapixels; the limit is {max_pixels / 1e6:.0f}"
-    )
 
 
 def encode_image(image: UInt8[np.ndarray, "H W 3"], extension: str) -> bytes:
@@ -94,66 +124,3 @@ def check_extension(extension: str) -> None:
         raise UserError(
             f"cannot write images as '{extension}': use one of {', '.join(_FORMATS)}"
         )
-
-
-@contextlib.contextmanager
-def _without_limit() -> Iterator[None]:
-    """Opens images of any size; Pillow's limit is one of the whole process."""
-    with _opening:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))[0]
-    image = _to_eight_bits(ImageOps.exif_transpose(image), bits)
-    alpha = None
-    if image.has_transparency_data:
-        if image.mode not in ("LA", "RGBA"):
-            image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert(image.mode[:-1])
-    elif image.mode not in ("L", "RGB", "CMYK", "LAB"):
-        image = image.convert("RGB")
-    if profile:
-        image = _to_srgb(image, profile)
-    image = image.convert("RGB")
-    if alpha is None:
-        return image
-    return Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
-
-
-def _to_eight_bits(image: Image.Image, bits: int) -> Image.Image:
-    """Greyscale of so many bits, which Pillow would clip, to 8; others as they are."""
-    if image.mode == "F":
-        raise ValueError("floating-point images have no fixed range")
-    if not image.mode.startswith("I"):
-        return image
-    if bits > 16:
-        raise ValueError(f"greyscale of {bits} bits has no fixed range")
-    values, most = np.asarray(image).astype(np.int64), 2**bits - 1
-    grey = (255 * np.clip(values, 0, most) + most // 2) // most
-    narrow = Image.fromarray(np.uint8(grey))
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        narrow.putalpha(Image.fromarray(np.uint8(255 * (values != transparent))))
-    return narrow
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Converts from an embedded profile; one that does not fit is ignored."""
-    with contextlib.suppress(ImageCms.PyCMSError, OSError):
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if ImageCms.getProfileDescription(source).strip() not in _SRGB_NAMES:
-            return ImageCms.profileToProfile(
-                image,
-                source,
-                ImageCms.createProfile("sRGB"),
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-            )
-    return image

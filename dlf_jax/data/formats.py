@@ -1,0 +1,77 @@
+"""Image formats by the ending of a file's name and by its first bytes."""
+
+from types import ModuleType
+
+from dlf_jax.extras import needs
+
+# Format -> endings of the names of its files.
+_ENDINGS = {
+    "AVIF": (".avif", ".avifs"),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "HEIF": (".heic", ".heif", ".hif"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "JXL": (".jxl",),
+    "PNG": (".png", ".apng"),
+    "PNM": (".pbm", ".pgm", ".ppm", ".pnm"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+
+# Endings, in lower case, of the files that every command takes for photos. A format
+# whose package is missing is among them: its error names the package.
+READABLE = frozenset(ending for endings in _ENDINGS.values() for ending in endings)
+
+# First bytes -> format. RAW stands for the undeveloped photos of cameras.
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
+    (b"\xff\x0a", "JXL"),
+    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    *((start, "RAW") for start in (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILM")),
+    *((b"P%d" % kind, "PNM") for kind in range(1, 8)),
+    *((start, "FLOAT") for start in (b"Pf", b"PF")),
+)
+# The brand of a file of ISO boxes -> format.
+_BRANDS = {
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"crx ": "RAW",
+    **dict.fromkeys(
+        (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIF"
+    ),
+}
+_PACKAGES = {
+    "HEIF": ("pillow_heif", "photos", "pillow-heif"),
+    "JXL": ("pillow_jxl", "photos", "pillow-jxl-plugin"),
+    "JPEG2000": ("openjpeg", "photos", "pylibjpeg-openjpeg"),
+}
+
+
+def format_of(data: bytes) -> str:
+    """Name of the format of a file's bytes; empty if no signature fits."""
+    if data[4:8] == b"ftyp":
+        size = min(max(int.from_bytes(data[:4], "big"), 16), 256)
+        brands = [data[8:12], *(data[i : i + 4] for i in range(16, size, 4))]
+        found = [_BRANDS[brand] for brand in brands if brand in _BRANDS]
+        # A general brand, such as mif1, may stand before that of the coding.
+        return "AVIF" if "AVIF" in found else found[0] if found else ""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    return next((kind for start, kind in _SIGNATURES if data.startswith(start)), "")
+
+
+def library(kind: str) -> ModuleType:
+    """Imports the package that reads a format.
+
+    Raises:
+      UserError: the package is not installed; the message says how to install it.
+    """
+    module, extra, package = _PACKAGES[kind]
+    return needs(module, extra, package)

@@ -1,0 +1,20 @@
+"""GIF: the first frame, by Pillow."""
+
+import numpy as np
+
+from dlf_jax.data.images.picture import Picture
+from dlf_jax.data.images.pillow import Check, eight_bits, opened
+
+
+def read(data: bytes, check: Check) -> Picture:
+    """Reads the first frame of a GIF file; what it leaves free is transparent."""
+    with opened(data, "GIF", check) as image:
+        left, above, right, below = image.tile[0][1]
+        picture = eight_bits(image)
+    height, width = picture.samples.shape[:2]
+    if (left, above, right, below) != (0, 0, width, height):
+        covered = np.zeros((height, width), np.uint8)
+        covered[above:below, left:right] = 255
+        opaque = covered if picture.alpha is None else picture.alpha
+        picture.alpha = np.minimum(covered, opaque)
+    return picture

@@ -1,0 +1,92 @@
+"""Samples of a picture, and the one way from there to 8-bit sRGB."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from dlf_jax.data.images import color
+
+_BAND = 2**18  # pixels that are converted at a time
+
+
+@dataclasses.dataclass
+class Picture:
+    """A decoded picture, as stored.
+
+    Attributes:
+      samples: H W C without alpha, of 8 bits if `top` is below 256, else of 16; C is
+        1 (grey), 3 (RGB, or Lab), or 4 (CMYK; `top` is full ink).
+      top: value that stands for 1.
+      alpha: H W, of the same range, not multiplied into the samples; None if opaque.
+      colour: meaning of the samples; None for sRGB, ink without a profile, or grey.
+      orientation: of EXIF, 1 to 8.
+    """
+
+    samples: Shaped[np.ndarray, "H W C"]
+    top: int = 255
+    alpha: Shaped[np.ndarray, "H W"] | None = None
+    colour: color.Colour | None = None
+    orientation: int = 1
+
+    def divided(self) -> "Picture":
+        """The picture whose alpha was multiplied into the samples, without that."""
+        samples = np.empty_like(self.samples)
+        for rows in bands(*samples.shape[:2]):
+            alpha = np.maximum(self.alpha[rows], 1).astype(np.uint64)[..., None]
+            whole = (self.samples[rows] * np.uint64(self.top) + alpha // 2) // alpha
+            samples[rows] = np.minimum(whole, self.top)
+        return dataclasses.replace(self, samples=samples)
+
+
+def render(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
+    """Converts to sRGB of 8 bits on white, upright.
+
+    Raises:
+      Unsupported: the colour space has no meaning in sRGB, such as HDR.
+    """
+    image = _in_srgb(picture)
+    if picture.alpha is not None:
+        _put_on_white(image, picture.alpha, picture.top)
+    return np.ascontiguousarray(_upright(image, picture.orientation))
+
+
+def _in_srgb(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
+    samples, channels = picture.samples, picture.samples.shape[2]
+    convert = color.converter(picture.colour, channels, picture.top)
+    if convert is None and channels == 3 and picture.top == 255:
+        return np.array(samples, np.uint8)
+    convert = convert or color.plain(channels, picture.top)
+    image = np.empty((*samples.shape[:2], 3), np.uint8)
+    for rows in bands(*samples.shape[:2]):
+        image[rows] = convert(samples[rows])
+    return image
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Yields slices of rows, so that work on a large picture needs little memory."""
+    step = max(1, _BAND // width)
+    for first in range(0, height, step):
+        yield slice(first, first + step)
+
+
+def _put_on_white(
+    image: UInt8[np.ndarray, "H W 3"], alpha: Shaped[np.ndarray, "H W"], top: int
+) -> None:
+    for rows in bands(*alpha.shape):
+        clear = top - alpha[rows].astype(np.uint32)[..., None]
+        image[rows] = (image[rows] * (top - clear) + 255 * clear + top // 2) // top
+
+
+def _upright(
+    image: UInt8[np.ndarray, "H W 3"], orientation: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Undoes an orientation of EXIF: 5 to 8 exchange rows and columns."""
+    if orientation >= 5:
+        image = image.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return image

@@ -1,0 +1,132 @@
+"""RGB spaces that are curves to linear light and a matrix, and the way to sRGB."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+
+Curve = Callable[[np.ndarray], np.ndarray]  # code value, 0 to 1, to linear light
+
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+D50 = np.array([0.9642, 1.0, 0.8249])  # the white of ICC's connection space
+D65 = (0.3127, 0.3290)
+REC709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+_LEVELS = 2**16  # of linear light, in the table that makes 8 bits of it
+
+
+@dataclasses.dataclass(frozen=True)
+class Shaper:
+    """An RGB or grey space.
+
+    Attributes:
+      curves: of red, green and blue, or one of all.
+      matrix: linear RGB to linear sRGB, as columns to rows.
+    """
+
+    curves: tuple[Curve, ...]
+    matrix: Float[np.ndarray, "3 3"] = dataclasses.field(
+        default_factory=lambda: np.eye(3)
+    )
+
+    def converter(self, channels: int, top: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns a function from samples, 0 to `top`, to sRGB of 8 bits."""
+        codes = np.arange(top + 1) / top
+        tables = [curve(codes).astype(np.float32) for curve in self.curves]
+        if channels == 1:
+            grey = encode(tables[0])
+            return lambda samples: np.repeat(grey[samples], 3, -1)
+        red, green, blue = tables if len(tables) == 3 else tables * 3
+        matrix = self.matrix.T.astype(np.float32)
+
+        def convert(samples: Shaped[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W 3"]:
+            linear = np.empty(samples.shape, np.float32)
+            for i, table in enumerate((red, green, blue)):
+                np.take(table, samples[..., i], out=linear[..., i])
+            return encode(linear @ matrix)
+
+        return convert
+
+    def is_too_fine(self, samples: UInt8[np.ndarray, "H W C"]) -> bool:
+        """True if rounding to 8 bits, before, can cost more than 2 of sRGB somewhere.
+
+        So it is in the dark parts of linear light.
+        """
+        codes = np.arange(256) / 255
+        wrong = np.zeros(256, bool)
+        for curve in self.curves:
+            exact = encode(curve(codes)).astype(int)
+            for step in (-0.5, 0.5):
+                other = encode(curve(np.clip(codes + step / 255, 0, 1)))
+                wrong |= abs(other - exact) > 2
+        return bool(wrong.any() and wrong[samples].any())
+
+    @functools.cached_property
+    def is_srgb(self) -> bool:
+        """True if a conversion would change no colour of 8 bits by more than 1."""
+        ramp = np.arange(256, dtype=np.uint8)
+        cube = np.stack(np.meshgrid(ramp[::51], ramp[::51], ramp[::51]), -1)
+        probe = np.concatenate([np.stack([ramp] * 3, -1), cube.reshape(-1, 3)])[None]
+        return bool(abs(self.converter(3, 255)(probe) - probe.astype(int)).max() <= 1)
+
+
+@functools.cache
+def _encoding() -> UInt8[np.ndarray, "levels"]:
+    light = np.arange(_LEVELS) / (_LEVELS - 1)
+    code = np.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055
+    )
+    return np.uint8(255 * code + 0.5)
+
+
+def encode(linear: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
+    """Linear light to 8-bit codes of sRGB; what is out of range is clipped."""
+    return _encoding()[np.uint16((_LEVELS - 1) * np.clip(linear, 0, 1) + 0.5)]
+
+
+def srgb_curve(code: np.ndarray) -> np.ndarray:
+    """The curve of sRGB."""
+    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+
+
+def power(exponent: float) -> Curve:
+    """A curve that is a power."""
+    return lambda code: code**exponent
+
+
+def xyz(x: float, y: float) -> Float[np.ndarray, "3"]:
+    """Colour of luminance 1 with these chromaticities."""
+    return np.array([x / y, 1, (1 - x - y) / y])
+
+
+def matrix_of(
+    primaries: Sequence[Sequence[float]], white: Sequence[float]
+) -> Float[np.ndarray, "3 3"]:
+    """Linear RGB with these chromaticities to linear sRGB, white to white.
+
+    Raises:
+      ValueError: the chromaticities span no space.
+    """
+    return matrix_to_srgb(_colorants(primaries, white))
+
+
+def matrix_to_srgb(colorants: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
+    """Linear RGB whose primaries are these columns, XYZ under D50, to linear sRGB."""
+    return np.linalg.inv(_colorants(REC709, D65)) @ colorants
+
+
+def _colorants(
+    primaries: Sequence[Sequence[float]], white: Sequence[float]
+) -> Float[np.ndarray, "3 3"]:
+    """Columns: XYZ of the primaries, adapted to D50."""
+    if min(white[1], *(y for _, y in primaries)) <= 0:
+        raise ValueError("chromaticities without luminance")
+    columns = np.stack([xyz(*xy) for xy in primaries], -1)
+    if abs(np.linalg.det(columns)) < 1e-6:
+        raise ValueError("chromaticities on one line")
+    columns = columns * np.linalg.solve(columns, xyz(*white))
+    gains = (_BRADFORD @ D50) / (_BRADFORD @ xyz(*white))
+    return np.linalg.inv(_BRADFORD) @ np.diag(gains) @ _BRADFORD @ columns
