@@ -168,7 +168,7 @@ def test_equal_pictures_are_infinitely_good_and_json_stays_json(dlf, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--input", "nothing/*.png"), "there are no files nothing/"),
+        (("--input", "nothing/*.png"), "/nothing/*.png"),
         (("--input", "{photos}/a/*", "--rate", 9), "there is no rate 9"),
         (("--input", "{photos}/a/*", "--model", "no"), "no"),
         (("--input", "{photos}/a/*", "--runner", "No"), "Beam rejects"),
