@@ -20,7 +20,7 @@ def test_means_leave_out_what_has_no_value():
 
 def test_tables_are_sorted_by_image_and_by_codec(tmp_path):
     def row(codec, setting, size):
-        return {"codec": codec, "setting": setting, "bytes": size, "psnr": None}
+        return {"codec": codec, "setting": setting, "bytes": size, "lpips": None}
 
     (tmp_path / "b").mkdir()
     both = [row("x", "2", 10), row("c", "1", 30)]
@@ -29,13 +29,13 @@ def test_tables_are_sorted_by_image_and_by_codec(tmp_path):
     (tmp_path / "errors.jsonl").write_text("")
     means = summarize(str(tmp_path))
     assert means == [
-        {"codec": "c", "setting": "1", "images": 2, "bytes": 40.0, "psnr": None},
-        {"codec": "x", "setting": "2", "images": 1, "bytes": 10.0, "psnr": None},
+        {"codec": "c", "setting": "1", "images": 2, "bytes": 40.0, "lpips": None},
+        {"codec": "x", "setting": "2", "images": 1, "bytes": 10.0, "lpips": None},
     ]
     lines = (tmp_path / "means.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == means
     assert (tmp_path / "results.csv").read_text().splitlines() == [
-        "image,codec,setting,bytes,psnr",
+        "image,codec,setting,bytes,lpips",
         "b/q.png,x,2,10,",
         "b/q.png,c,1,30,",
         '"p, r.png",c,1,50,',

@@ -112,7 +112,7 @@ def test_a_runner_that_loses_files_is_found_out(tmp_path):
 
 def test_many_names_make_a_small_pipeline(tmp_path, monkeypatch):
     names = [f"{tmp_path}/in/{'long' * 20}/{i:06}.png" for i in range(20_000)]
-    monkeypatch.setattr(pipeline.files, "matches", lambda _: names)
+    monkeypatch.setattr(pipeline.files, "matches", lambda *_: names)
     runner = f"{__name__}.Careless"
     with pytest.raises(UserError, match="left 20000 of 20000 files"):
         run(Upper(), f"{tmp_path}/in/**", f"{tmp_path}/out", runner, [])
