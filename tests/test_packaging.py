@@ -1,9 +1,11 @@
-"""The wheel holds what the package needs, and importing it costs little."""
+"""What is published holds what it must, and importing the package costs little."""
 
 import configparser
 import importlib.metadata
+import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -12,14 +14,33 @@ import pytest
 import dlf_jax
 
 
-@pytest.fixture(scope="module")
-def wheel(source_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet"]
-    command += ["--no-build-isolation", "--wheel-dir", str(folder), str(source_copy)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    (path,) = folder.glob("*.whl")
+def _build(target: str, source: Path, folder: Path) -> Path:
+    """Builds an "sdist" or a "wheel" without a network."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target]
+    command += ["-d", str(folder)]
+    subprocess.run(command, check=True, cwd=source, capture_output=True)
+    (path,) = folder.iterdir()
     return path
+
+
+@pytest.fixture(scope="module")
+def sdist(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _build("sdist", repository, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made of the sdist, as pip makes it where there is no wheel."""
+    return _build("wheel", unpacked, tmp_path_factory.mktemp("wheel"))
 
 
 def _read(wheel: Path, end: str) -> str:
@@ -36,22 +57,70 @@ def _loaded_by(statement: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-def test_wheel_holds_every_file_of_the_package(wheel, source_copy):
+def test_wheel_holds_the_package_and_nothing_else(wheel, repository):
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if name.startswith("dlf_jax/")}
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     files = {
-        path.relative_to(source_copy).as_posix()
-        for path in (source_copy / "dlf_jax").rglob("*")
+        path.relative_to(repository).as_posix()
+        for path in (repository / "dlf_jax").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
     assert packed == files
-    assert "dlf_jax/weights/dlf-nano/model.safetensors" in packed
+    assert packed >= {
+        "dlf_jax/py.typed",
+        "dlf_jax/codec/FORMAT.md",
+        "dlf_jax/weights/dlf-nano/model.safetensors",
+    }
+
+
+def test_sdist_holds_what_the_first_two_commands_need(unpacked):
+    for name in (
+        "PKG-INFO",
+        "CHANGELOG.md",
+        "LICENSE",
+        "README.md",
+        "configs/dlf.py",
+        "launch/quickstart.sh",
+        "launch/test.sh",
+        "pyproject.toml",
+        "tests/conftest.py",
+    ):
+        assert (unpacked / name).is_file(), name
+
+
+def test_the_index_would_take_them(sdist, wheel):
+    pytest.importorskip("twine")
+    command = [sys.executable, "-m", "twine", "check", "--strict"]
+    command += [str(sdist), str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("PASSED") == 2
+
+
+def test_wheel_installs_and_runs(wheel, tmp_path):
+    target = tmp_path / "site-packages"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index"]
+    command += ["--no-deps", "--no-compile", "--target", str(target), str(wheel)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [target / "bin" / "dlf", "models"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "dlf-nano" in done.stdout
 
 
 def test_wheel_states_version_and_licence(wheel):
     metadata = _read(wheel, ".dist-info/METADATA").splitlines()
     assert f"Version: {dlf_jax.__version__}" in metadata
     assert "License-Expression: Apache-2.0" in metadata
+    minors = (11, 12, 13, 14)
+    assert [line for line in metadata if ":: Python :: 3." in line] == [
+        f"Classifier: Programming Language :: Python :: 3.{minor}" for minor in minors
+    ]
     assert "Apache License" in _read(wheel, "/licenses/LICENSE")
 
 
