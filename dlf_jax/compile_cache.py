@@ -11,12 +11,15 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import platformdirs
 from etils import epath
+
+from dlf_jax import interruption
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _SCHEME = "dlf-cache://"
@@ -74,11 +77,9 @@ def write_entry(path: Path, data: bytes) -> None:
     temporary = path.with_name(f"{secrets.token_hex(8)}.tmp")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
             temporary.write_bytes(hashlib.sha256(data).digest() + data)
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 @epath.register_path_cls(_SCHEME)

@@ -1,9 +1,13 @@
 """Reading files, and writing files that appear whole or not at all."""
 
+import contextlib
 import os
 import secrets
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from dlf_jax import interruption
 from dlf_jax.errors import UserError
 
 
@@ -47,20 +51,20 @@ def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) ->
             Path(path).write_bytes(data)
             return
         path = Path(os.path.realpath(path))  # a link stays, its target is replaced
-        temporary = temporary_beside(path)
-        try:
+        with temporary_beside(path) as temporary:
             with temporary.open("xb") as stream:
                 stream.write(data)
             os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason(error)}") from error
 
 
-def temporary_beside(path: Path) -> Path:
-    """A new name for a file that becomes `path` when it is complete."""
-    return path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+@contextlib.contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A new name for a file that becomes `path` when it is complete, and else goes."""
+    temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
+        yield temporary
 
 
 def is_temporary(name: str) -> bool:

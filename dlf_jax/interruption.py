@@ -1,50 +1,68 @@
 """Ctrl-C and SIGTERM end a program at once: one line, no traceback, no process left.
 
 Python raises KeyboardInterrupt in its main thread between two instructions: minutes
-later where that thread compiles a network, amid the imports of a library, and never
-where something catches it.  Hence a thread of its own hears of a signal at once: it
-says so, silences stderr, lets the main thread clean up for a moment, and then ends this
-process with all that it started.
+later where that thread compiles a network, never where something catches it, and amid
+the imports of libraries, some of which crash.  Hence the main thread is left alone.  A
+thread of its own hears of the signal, says so, ends what this process has started,
+removes unfinished files, and ends this process.
 """
 
+import contextlib
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterator
 
 # Signals that end a program, and what is said.
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-_GRACE_S = 1.0
+_CLEANING_S = 5.0  # at most
 _ERASE_LINE = "\r\x1b[K"
 
-
-class _Ending:
-    """How far the end of this process is."""
-
-    number: int | None = None  # the signal that it ends for
-    unwinding = False  # whether the main thread knows
-    late = False  # whether nothing is left to clean up
-    left_to_others = 0  # signals to come for which it does not end
-    first = threading.Lock()  # held for good by the thread that says so
-    said = threading.Event()
+_cleaners: list[Callable[[], object]] = []
+_ending = threading.RLock()  # held from the moment at which cleaning begins
+_heard = threading.Event()
+_left_to_others = 0
 
 
 def run(main: Callable[[], None]) -> None:
     """Runs a program, whose status after a signal is 128 and the number of that."""
-    _listen()
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed; a file with this number would receive what is printed
+            os.open(os.devnull, os.O_RDWR)
+    # Not those that are ignored, as after nohup.
+    numbers = [n for n in _WORDS if signal.getsignal(n) is not signal.SIG_IGN]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in numbers:
+        signal.signal(number, _nothing)
+    threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
     try:
         main()
     finally:
-        if _Ending.number:
-            _exit()
-        _Ending.late = True
+        if _heard.is_set():  # whatever it ended with, such as a child that is killed
+            threading.Event().wait()
+
+
+@contextlib.contextmanager
+def cleaning(clean: Callable[[], object]) -> Iterator[None]:
+    """Calls a function at the end of a block, also where a signal ends the program."""
+    with _ending:  # no more work that needs it once cleaning has begun
+        _cleaners.append(clean)
+    try:
+        yield
+    finally:
+        clean()
+        with _ending:
+            _cleaners.remove(clean)
 
 
 def leave_next_signal(to_others: bool) -> None:
     """Lets the handler of a caller act on the next signal instead, or no longer so."""
-    _Ending.left_to_others = int(to_others)
+    global _left_to_others
+    _left_to_others = int(to_others)
 
 
 def spare_children(function: Callable) -> object:
@@ -76,12 +94,12 @@ def become_child() -> None:
     Its own children, such as a codec's program, are signalled as ever.
     """
     for number in _WORDS:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, _nothing)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WORDS)
 
 
-def kill_children() -> None:
+def _kill_children() -> None:
     """Ends all processes that this one started, and theirs; on Linux alone."""
     try:
         numbers = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
@@ -107,64 +125,30 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-def _listen() -> None:
-    """Starts to wait for signals that are not ignored, as after nohup."""
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:  # closed; a file with this number would receive what is printed
-            os.open(os.devnull, os.O_RDWR)
-    numbers = [n for n in _WORDS if signal.getsignal(n) is not signal.SIG_IGN]
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in numbers:
-        signal.signal(number, _unwind)
-    threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
+def _nothing(number: int, frame: object) -> None:
+    """Handles signals in the main thread; `_watch` has heard of them."""
 
 
 def _watch(reader: int, numbers: list[int]) -> None:
-    """Runs in a thread of its own."""
-    while True:
-        number = os.read(reader, 1)[0]
-        if number not in numbers:
-            continue
-        if _Ending.left_to_others:
-            _Ending.left_to_others -= 1
-            continue
-        _announce(number)
-        if not _Ending.late:
-            time.sleep(_GRACE_S)
-        _exit()
-
-
-def _unwind(number: int, frame: object) -> None:
-    """Handles signals, in the main thread."""
-    if _Ending.unwinding:
-        return
-    _Ending.unwinding = True
-    _announce(number)
-    if _Ending.late:
-        _exit()
-    raise KeyboardInterrupt
-
-
-def _announce(number: int) -> None:
-    """Says what happens, for the first of both threads, and lets nothing else say."""
-    _Ending.number = _Ending.number or number
-    if not _Ending.first.acquire(blocking=False):
-        return
+    """Ends the process after a signal; runs in a thread of its own."""
+    global _left_to_others
+    while (number := os.read(reader, 1)[0]) not in numbers or _left_to_others:
+        _left_to_others -= number in numbers
+    _heard.set()
     line = f"dlf: {_WORDS[number]}\n"
-    try:
-        # Not through sys.stderr, whose lock the interrupted code may hold.
+    with contextlib.suppress(OSError):
+        # Not through sys.stderr, whose lock the main thread may hold.
         os.write(2, (_ERASE_LINE * os.isatty(2) + line).encode())
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    except OSError:  # it is full
-        pass
-    _Ending.said.set()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # that was all
+    _kill_children()
+    cleaner = threading.Thread(target=_clean, daemon=True)
+    cleaner.start()
+    cleaner.join(_CLEANING_S)
+    os._exit(128 + number)
 
 
-def _exit() -> NoReturn:
-    _Ending.said.wait(_GRACE_S)
-    kill_children()
-    os._exit(128 + _Ending.number)
+def _clean() -> None:
+    _ending.acquire()
+    for clean in reversed(_cleaners):
+        with contextlib.suppress(Exception):
+            clean()

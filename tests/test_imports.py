@@ -36,10 +36,10 @@ _CODEC = _NETWORK | {"coding", "checkpoints"}
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
 MAY_IMPORT = {
     "compilation": set(),
-    "compile_cache": set(),
+    "compile_cache": {"interruption"},
     "errors": set(),
     "extras": {"errors"},
-    "files": {"errors"},
+    "files": {"errors", "interruption"},
     "libtpu": set(),
     "interruption": set(),
     "limits": set(),

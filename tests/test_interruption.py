@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from dlf_jax import interruption
+
 _START = """
 import atexit, hashlib, os, signal, subprocess, sys, threading, time
 from dlf_jax import interruption
@@ -116,14 +118,15 @@ def test_whatever_a_program_does(start, kind, number, status, word):
         _ended(process, status, word)
 
 
-def test_the_main_thread_cleans_up(start, tmp_path):
+def test_unfinished_files_are_removed(start, tmp_path):
     body = """
-open("temporary", "w").close()
-ready()
-try:
-    time.sleep(60)
-finally:
-    os.unlink("temporary")
+os.mkdir("new")
+with interruption.cleaning(lambda: os.rmdir("new")):
+    with interruption.cleaning(lambda: 1 / 0):
+        with interruption.cleaning(lambda: os.unlink("new/temporary")):
+            open("new/temporary", "w").close()
+            ready()
+            time.sleep(60)
 """
     process = start("-c", _program(body))
     process.stdout.readline()
@@ -165,3 +168,13 @@ def test_errors_and_statuses_pass(start):
     assert process.communicate() == ("", "") and process.returncode == 7
     process = start("-c", _program("raise ValueError('x')"))
     assert "ValueError: x" in process.communicate()[1] and process.returncode == 1
+
+
+def test_cleaning_without_a_signal():
+    calls = []
+    with interruption.cleaning(lambda: calls.append(1)):
+        assert calls == []
+    with pytest.raises(ValueError, match="x"):
+        with interruption.cleaning(lambda: calls.append(2)):
+            raise ValueError("x")
+    assert calls == [1, 2]

@@ -9,6 +9,7 @@ is a start for training and no model.  Nothing in any of them can run code.
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from dlf_jax import strict_json
+from dlf_jax import interruption, strict_json
 from dlf_jax.checkpoints import int8
 from dlf_jax.checkpoints.arrays import (
     LazyArray,
@@ -179,7 +180,8 @@ def write_directory(
     with contextlib.ExitStack() as renaming:
         if new:
             # Does nothing where the files are there by then.
-            renaming.callback(_remove_if_empty, directory)
+            empty = functools.partial(_remove_if_empty, directory)
+            renaming.enter_context(interruption.cleaning(empty))
         # Left in reverse order: the configuration, which makes it a model, comes last.
         config = renaming.enter_context(replacing(directory / CONFIG_FILE))
         digests = {}
@@ -229,12 +231,9 @@ def _remove_if_empty(directory: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new name beside `path` that becomes `path` if the block ends well."""
-    temporary = temporary_beside(path)
-    try:
+    with temporary_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_model(name_or_dir: Path | str) -> LoadedModel:

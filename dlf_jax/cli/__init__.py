@@ -1,6 +1,7 @@
 """The program ``dlf``: one command a module, and one line on stderr for every error."""
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -24,6 +25,7 @@ from dlf_jax.files import reason
 _USER_ERROR = 2
 _BROKEN_PIPE = 1
 _INTERRUPTED = 130
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Program(click.Group):
@@ -68,10 +70,11 @@ class _Program(click.Group):
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             return _fail(f"the device has not enough memory: {error}", _USER_ERROR)
-        except OSError:
-            if error := _flush():
-                return _of_stdout(error)
-            raise
+        except OSError as error:
+            # Whatever else is written has a name, or errors of its own.
+            if error.filename or error.errno not in _NO_SPACE:
+                raise
+            return _of_stdout(error)
 
     def invoke(self, context: click.Context) -> Any:
         """Runs a command; click adds an empty line after Ctrl-C."""

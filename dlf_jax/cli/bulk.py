@@ -161,12 +161,9 @@ def _count(
     from dlf_jax.bulk import files
     from dlf_jax.bulk.pipeline import run
 
-    try:
+    # Of workers that are killed.
+    with interruption.cleaning(functools.partial(files.remove_unfinished, output)):
         counts = run(work, pattern, output, runner, options)
-    except KeyboardInterrupt:
-        interruption.kill_children()
-        files.remove_unfinished(output)
-        raise
     click.echo(
         f"{output}: {counts.done} done, {counts.before} were there, "
         f"{counts.failed} failed"

