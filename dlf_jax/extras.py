@@ -22,7 +22,9 @@ def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
     except ModuleNotFoundError:
         instruction = how(extra, package or module)
         raise UserError(f"{module} is missing: {instruction}") from None
-    except (ImportError, OSError) as error:  # such as a shared library that is absent
+    # Shared libraries that are absent, releases that do not go together: every library
+    # has errors of its own for these.
+    except Exception as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{module} is installed but does not load: {reason}") from error
 

@@ -25,9 +25,10 @@ def test_a_missing_library_names_its_extra_and_its_package(monkeypatch):
     )
 
 
-def test_a_library_that_does_not_load_says_why(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", ["ImportError", "type('OfItsOwn', (Exception,), {})"])
+def test_a_library_that_does_not_load_says_why(error, tmp_path, monkeypatch):
     (tmp_path / "broken_library.py").write_text(
-        "raise ImportError('libGL.so.1: cannot open\\nshared object file')"
+        f"raise {error}('libGL.so.1: cannot open\\nshared object file')"
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UserError) as error:
@@ -43,7 +44,7 @@ def test_every_extra_that_is_named_exists(repository):
     named = set()
     for path in (repository / "dlf_jax").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        named |= set(re.findall(r'needs\(\s*[\w"]+, "(\w+)"', text))
+        named |= set(re.findall(r'needs\(\s*[\w."]+, "(\w+)"', text))
         named |= set(re.findall(r"how\(['\"](\w+)", text))
     assert named >= {"aot", "beam", "evaluate", "gcs", "tfds", "torch", "train"}
     assert named <= set(project["optional-dependencies"])

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import grain
+from absl import logging
 
 from dlf_jax.data.folders import photos_in
 from dlf_jax.errors import UserError
@@ -150,7 +151,13 @@ class TfdsSource:
 
 def _prepared_builder(name: str) -> tuple[Any, Any]:
     """tfds itself, and a builder with data."""
-    tfds = needs("tensorflow_datasets", "tfds", "tensorflow-datasets")
+    # The package itself logs why it does not load, and is an empty module from then on.
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
+    try:
+        tfds = needs("tensorflow_datasets.public_api", "tfds", "tensorflow-datasets")
+    finally:
+        logging.set_verbosity(verbosity)
     try:
         builder = tfds.builder(name)
     except ValueError as error:  # unknown, or with an unknown configuration
