@@ -4,7 +4,7 @@
 #
 #   bash launch/bulk_dask.sh [NUMBER]    NUMBER of photos, 1000 unless told
 #
-# $PYTHON must have dlf-jax[beam,dask] (python3 unless told).
+# $PYTHON (python3 unless told) must have dlf_jax with its extras beam and dask.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 number=${1:-1000}
