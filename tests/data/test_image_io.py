@@ -1,6 +1,5 @@
 """Every kind of image file becomes the RGB picture people see; writing is atomic."""
 
-import io
 import struct
 import zlib
 
@@ -10,33 +9,13 @@ from PIL import Image, ImageCms
 
 from dlf_jax.data.image_io import decode_image, encode_image, read_image
 from dlf_jax.errors import UserError
+from tests.data.images.files import exchanging_profile, saved
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
 
 
-def encoded(image, kind="PNG", **options):
-    buffer = io.BytesIO()
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def decoded(image, kind="PNG", **options):
-    return decode_image(encoded(image, kind, **options), "file")
-
-
-def wide_gamut_profile():
-    """An RGB profile that is sRGB with the red and green primaries exchanged."""
-    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    tags = {}
-    for i in range(struct.unpack_from(">I", data, 128)[0]):
-        name, offset, _ = struct.unpack_from(">4sII", data, 132 + 12 * i)
-        tags[name] = 132 + 12 * i, offset
-    for name, other in ((b"rXYZ", b"gXYZ"), (b"gXYZ", b"rXYZ")):
-        struct.pack_into(">I", data, tags[name][0] + 4, tags[other][1])
-    description = data.find("sRGB".encode("utf-16-be"))
-    data[description : description + 8] = "test".encode("utf-16-be")
-    return bytes(data)
+    return decode_image(saved(image, kind, **options), "file")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])
@@ -78,7 +57,7 @@ def test_twelve_bits_are_scaled_and_numbers_without_a_range_refused():
 
 
 def test_a_transparent_grey_of_sixteen_bits_shows_white():
-    data = encoded(np.array([[1000, 1001]], np.uint16))
+    data = saved(np.array([[1000, 1001]], np.uint16), "PNG")
     chunk = b"tRNS" + struct.pack(">H", 1000)
     chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
     place = data.find(b"IDAT") - 4
@@ -126,7 +105,7 @@ def test_exif_rotation_is_applied(orientation, turn):
 
 
 def test_colour_profile_is_converted():
-    seen = decoded(RGB, icc_profile=wide_gamut_profile())
+    seen = decoded(RGB, icc_profile=exchanging_profile())
     np.testing.assert_allclose(seen, RGB[..., [1, 0, 2]], atol=2)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     np.testing.assert_array_equal(decoded(RGB, icc_profile=srgb), RGB)
@@ -134,7 +113,7 @@ def test_colour_profile_is_converted():
 
 def test_profile_that_does_not_fit_is_ignored():
     np.testing.assert_array_equal(decoded(RGB, icc_profile=b"nonsense"), RGB)
-    grey = decoded(RGB[..., 0], icc_profile=wide_gamut_profile())
+    grey = decoded(RGB[..., 0], icc_profile=exchanging_profile())
     np.testing.assert_array_equal(grey[..., 0], RGB[..., 0])
 
 
@@ -146,7 +125,7 @@ def test_first_of_several_frames_is_taken():
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])
 def test_damaged_files_are_read_or_refused(kind):
-    data = encoded(Image.fromarray(RGB).resize((40, 40)), kind)
+    data = saved(Image.fromarray(RGB).resize((40, 40)), kind)
     rng = np.random.default_rng(1)
     for _ in range(60):
         broken = bytearray(data[: rng.integers(1, len(data) + 1)])
@@ -162,7 +141,7 @@ def test_errors_name_the_file(tmp_path):
     for name, data, message in (
         ("empty.png", b"", "is empty"),
         ("text.png", b"hello", "not an image"),
-        ("cut.png", encoded(np.tile(RGB, (50, 50, 1)))[:400], "damaged"),
+        ("cut.png", saved(np.tile(RGB, (50, 50, 1)), "PNG")[:400], "damaged"),
     ):
         path = tmp_path / name
         path.write_bytes(data)
@@ -187,7 +166,7 @@ def test_decompression_bombs_are_refused():
 
 def test_the_limit_can_be_above_that_of_pillow(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # raises from twice that on
-    np.testing.assert_array_equal(decode_image(encoded(RGB), "file"), RGB)
+    np.testing.assert_array_equal(decode_image(saved(RGB, "PNG"), "file"), RGB)
 
 
 def test_size_limit():

@@ -128,33 +128,36 @@ class Directory:
         return self._data[place : place + size]
 
     def with_fields(self, fields: Mapping[int, tuple[int, ...]]) -> bytes:
-        """The file with another first directory, of the same order of bytes.
+        """The file with another first directory, least byte first.
 
-        What a field points to in the file stays where it is.
+        What a field points to in the file stays where it is. Pillow reads no BigTIFF
+        of the other order; compressed data have none.
         """
-        word = struct.calcsize(self._word)
+        mark, word, counter, kind = (
+            (b"II+\0\x08\0\0\0", "Q", "Q", _LONG8)
+            if self._big
+            else (b"II*\0", "I", "H", _LONG)
+        )
+        size = struct.calcsize(word)
         start = len(self._data) + len(self._data) % 2
-        head = struct.pack(self.order + self._counter, len(fields))
-        place = start + len(head) + len(fields) * (4 + 2 * word) + word
+        head = struct.pack(f"<{counter}", len(fields))
+        place = start + len(head) + len(fields) * (4 + 2 * size) + size
         entries, values = [head], []
         for tag, numbers in sorted(fields.items()):
-            kind = _LONG8 if self._big else _LONG
-            packed = struct.pack(f"{self.order}{len(numbers)}{self._word}", *numbers)
+            packed = struct.pack(f"<{len(numbers)}{word}", *numbers)
             if len(numbers) > 1:
                 values.append(packed)
-                packed = struct.pack(self.order + self._word, place)
+                packed = struct.pack(f"<{word}", place)
                 place += len(values[-1])
-            entry = struct.pack(f"{self.order}HH{self._word}", tag, kind, len(numbers))
-            entries.append(entry + packed)
-        before = 8 if self._big else 4
+            entries.append(struct.pack(f"<HH{word}", tag, kind, len(numbers)) + packed)
         return b"".join(
             [
-                self._data[:before],
-                struct.pack(self.order + self._word, start),
-                self._data[before + word :],
+                mark,
+                struct.pack(f"<{word}", start),
+                self._data[len(mark) + size :],
                 bytes(start - len(self._data)),
                 *entries,
-                bytes(word),
+                bytes(size),
                 *values,
             ]
         )

@@ -65,9 +65,11 @@ def read(data: bytes, check: Check) -> Picture:
         samples = samples.astype(np.int64) + (1 << (bits - 1))
     if bits > 16:
         samples, bits = samples >> (bits - 16), 16
+    coarse = count >= 3 and sizes[0][1:] == (1, 1) and sizes[1][1:] != (1, 1)
     if header.space is None and header.colour is None and count >= 3:
-        apart = sizes[0][1:] == (1, 1) and sizes[1][1:] != (1, 1)
-        header.space = _SYCC if apart else _SRGB  # as OpenJPEG's own tools guess
+        header.space = _SYCC if coarse else _SRGB  # as OpenJPEG's own tools guess
+    if header.space == _SYCC and count == 3 and coarse and sizes[1][1] > 1:
+        header.space = _SRGB  # OpenJPEG has converted it
     return _picture(samples.astype(np.uint8 if bits <= 8 else np.uint16), bits, header)
 
 
@@ -149,7 +151,7 @@ def _number_of_colours(header: _Header, there: int) -> int:
 
 def _through_palette(
     samples: Shaped[np.ndarray, "H W C"], header: _Header
-) -> tuple[Shaped[np.ndarray, "H W C"], int]:
+) -> tuple[Shaped[np.ndarray, "H W columns"], int]:
     """Replaces entries of the palette by their values; all columns of equal depth."""
     values, bits = header.palette
     if not header.columns or any(column is None for _, column in header.columns):

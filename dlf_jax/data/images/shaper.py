@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
+Chromaticity = Sequence[float] | np.ndarray  # x, y
+Chromaticities = Sequence[Chromaticity] | np.ndarray  # of red, green and blue
 Curve = Callable[[np.ndarray], np.ndarray]  # code value, 0 to 1, to linear light
 
 _BRADFORD = np.array(
@@ -103,7 +105,7 @@ def xyz(x: float, y: float) -> Float[np.ndarray, "3"]:
 
 
 def matrix_of(
-    primaries: Sequence[Sequence[float]], white: Sequence[float]
+    primaries: Chromaticities, white: Chromaticity
 ) -> Float[np.ndarray, "3 3"]:
     """Linear RGB with these chromaticities to linear sRGB, white to white.
 
@@ -119,7 +121,7 @@ def matrix_to_srgb(colorants: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 
 
 
 def _colorants(
-    primaries: Sequence[Sequence[float]], white: Sequence[float]
+    primaries: Chromaticities, white: Chromaticity
 ) -> Float[np.ndarray, "3 3"]:
     """Columns: XYZ of the primaries, adapted to D50."""
     if min(white[1], *(y for _, y in primaries)) <= 0:
