@@ -3,14 +3,13 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 from PIL import Image
 
 from tests.codec.tiny import random_image
+from tests.sessions import end, running, start_session
 
 _COMMANDS = {
     "compress": ["compress", "p/0.png", "-o", "x.dlf", "--model", "{model}"],
@@ -39,32 +38,16 @@ def start(repository, tiny_model, tmp_path):
 
     def start(arguments):
         names = {"model": tiny_model, "repository": repository}
-        path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dlf_jax", *(a.format(**names) for a in arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        arguments = [argument.format(**names) for argument in arguments]
+        process = start_session(
+            "-m", "dlf_jax", *arguments, folder=tmp_path, path=repository
         )
         started.append(process)
         return process
 
     yield start
     for process in started:
-        if _running(process):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def _running(process):
-    command = ["ps", "-A", "-o", "pgid=,stat=,args="]
-    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    found = [line.split(maxsplit=2) for line in lines]
-    return [a for g, s, a in found if int(g) == process.pid and s[0] != "Z"]
+        end(process)
 
 
 @pytest.mark.slow
@@ -82,7 +65,7 @@ def test_one_line_and_nothing_left(start, tmp_path, command):
         assert process.returncode in (130, 0, 2)  # or it ended at this moment
         if process.returncode == 130:
             assert err == "dlf: interrupted\n"
-        assert _running(process) == []
+        assert running(process) == []
         assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -100,6 +83,6 @@ def test_training_saves_after_the_first_step(start, tmp_path, number, status, me
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (status, message)
     stopped = int(re.search(r"stopped at step (\d+)", out)[1])
-    assert _running(process) == []
+    assert running(process) == []
     found = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
     assert found == [str(stopped)]
