@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 
 import pytest
 
 from dlf_jax import interruption
+from tests.sessions import end, running, start_session
 
 _START = """
 import atexit, hashlib, os, signal, subprocess, sys, threading, time
@@ -22,51 +21,22 @@ def ready():
 @pytest.fixture
 def start(repository, tmp_path):
     """Starts a program in a process group of its own, as a shell does."""
-    processes = []
+    started = []
 
-    def start(*arguments, ignored=False, **options):
-        def reset():
-            handler = signal.SIG_IGN if ignored else signal.SIG_DFL
-            signal.signal(signal.SIGINT, handler)
-
-        path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
-        process = subprocess.Popen(
-            [sys.executable, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=reset,
-            **options,
-        )
-        processes.append(process)
-        return process
+    def start(*arguments, **options):
+        options |= {"folder": tmp_path, "path": repository}
+        started.append(start_session(*arguments, **options))
+        return started[-1]
 
     yield start
-    for process in processes:
-        if _group(process):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def _group(process):
-    """Processes of the program that run."""
-    command = ["ps", "-A", "-o", "pid=,pgid=,stat="]
-    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    found = [line.split() for line in lines]
-    return [
-        int(pid)
-        for pid, group, state in found
-        if int(group) == process.pid and not state.startswith("Z")
-    ]
+    for process in started:
+        end(process)
 
 
 def _ended(process, status, word):
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (status, f"dlf: {word}\n")
-    assert _group(process) == []
+    assert running(process) == []
 
 
 _PROGRAMS = {
@@ -137,7 +107,9 @@ with interruption.cleaning(lambda: os.rmdir("new")):
 
 def test_a_program_that_ignores_the_signal_goes_on(start):
     """Such as one that nohup or a script has put into the background."""
-    process = start("-c", _program("ready(); time.sleep(1); print('done')"), ignored=1)
+    process = start(
+        "-c", _program("ready(); time.sleep(1); print('done')"), ignored=True
+    )
     process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=60) == ("done\n", "")

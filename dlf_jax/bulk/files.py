@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
 from apache_beam.io.filesystem import CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
@@ -164,9 +165,11 @@ def delete(paths: Sequence[str]) -> None:
     Raises:
       UserError: one cannot be removed.
     """
-    if paths:
-        with _user_errors(f"cannot delete {paths[0]}"):
-            FileSystems.delete(paths)
+    for path in filter(_is_local, paths):  # Beam would take it for a pattern
+        Path(path).unlink(missing_ok=True)
+    if remote := [path for path in paths if not _is_local(path)]:
+        with _user_errors(f"cannot delete {remote[0]}"):
+            FileSystems.delete(remote)
 
 
 def write(path: str, data: bytes) -> None:
@@ -194,12 +197,12 @@ def write(path: str, data: bytes) -> None:
                 FileSystems.delete([temporary])
 
 
-def remove_unfinished(folder: str) -> None:
-    """Removes what writes that were interrupted left in a folder of this machine."""
-    if _is_local(folder):
-        for path in folders.all_files(folder):
-            if is_temporary(path.name):
-                path.unlink(missing_ok=True)
+def unfinished(folder: str) -> list[str]:
+    """Files that interrupted writes left in a folder of this machine."""
+    if not _is_local(folder):
+        return []
+    paths = folders.all_files(folder)
+    return [os.fspath(path) for path in paths if is_temporary(path.name)]
 
 
 @contextlib.contextmanager

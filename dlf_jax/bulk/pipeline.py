@@ -6,6 +6,7 @@ therefore one `Create` and one `ParDo`, whose results are files, and counts come
 the files that are there when the pipeline has ended.
 """
 
+import functools
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -153,7 +154,7 @@ def _execute(
     _clean(output)  # A run that was killed may have left files.
     scratch = f"{output}/run-{secrets.token_hex(4)}"
     lines = [_lines([pair]) for pair in todo.items()]
-    try:
+    with interruption.cleaning(functools.partial(_clean, output)):
         # Names stay out of the pipeline: services limit its size to a few megabytes.
         files.write(f"{scratch}.todo", b"".join(lines))
         (
@@ -165,8 +166,6 @@ def _execute(
         parts = files.read_all(files.listed(f"{scratch}-*.errors"))
         records = map(json.loads, b"".join(parts).splitlines())
         return {record["file"]: record["error"] for record in records}
-    finally:
-        _clean(output)
 
 
 def spans(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
@@ -194,6 +193,7 @@ def _wait(graph: beam.Pipeline, runner: str) -> None:
 def _clean(output: str) -> None:
     for kind in ("todo", "errors"):
         files.delete(files.listed(f"{output}/run-*.{kind}"))
+    files.delete(files.unfinished(output))
 
 
 def _lines(values: Sequence) -> bytes:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import click
 
-from dlf_jax import interruption
 from dlf_jax.cli.evaluate import known_names, specs_of
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.session import limit_options
@@ -158,12 +157,9 @@ def _count(
     options: tuple[str, ...],
 ) -> int:
     """Runs a job, reports it, and returns the number of files that failed."""
-    from dlf_jax.bulk import files
     from dlf_jax.bulk.pipeline import run
 
-    # Of workers that are killed.
-    with interruption.cleaning(functools.partial(files.remove_unfinished, output)):
-        counts = run(work, pattern, output, runner, options)
+    counts = run(work, pattern, output, runner, options)
     click.echo(
         f"{output}: {counts.done} done, {counts.before} were there, "
         f"{counts.failed} failed"

@@ -44,7 +44,7 @@ def main(_: list[str]) -> None:
     """Finds the other processes, announces the devices, trains."""
     if not _WORKDIR.value:
         fail("name the folder of the run with --workdir")
-    logging.set_verbosity(logging.WARNING)
+    logging.set_verbosity(logging.ERROR)
     enable_compile_cache()
     try:
         workdir = absolute(_WORKDIR.value)

@@ -199,6 +199,34 @@ def test_the_folder_may_be_the_current_one(dlf, photos, monkeypatch):
     assert found == ["0.png.json", "1.png.json"]
 
 
+def test_names_of_any_bytes_and_wildcards(dlf, tiny_model, tmp_path):
+    folder, out = tmp_path / "in[1]", tmp_path / "out[1]*"
+    names = ["[a]*?.png", "back\\slash.png", os.fsdecode(b"caf\xe9.png")]
+    (folder / "b").mkdir(parents=True)
+    for name in names:
+        Image.fromarray(random_image(8, 8, 0)).save(folder / name)
+    (folder / "b" / os.fsdecode(b"\xff[0].png")).write_bytes(b"no image")
+    (folder / "._a.png").write_bytes(b"\0")
+    arguments = ("bulk", "compress", "--input", folder, "--model", tiny_model)
+    status, text, err = dlf(*arguments, "--output", out)
+    assert (status, err) == (1, "")
+    assert text.startswith(f"{out}: 3 done, 0 were there, 1 failed")
+    assert sorted(p.name for p in out.glob("*.dlf")) == [f"{n}.dlf" for n in names]
+    (failure,) = _lines(out / "errors.jsonl")
+    assert failure["file"] == f"{folder}/b/\\udcff[0].png"
+    assert dlf(*arguments, "--output", out)[1].startswith(f"{out}: 0 done, 3 were")
+    left = {p.name for p in out.iterdir()} - {f"{name}.dlf" for name in names}
+    assert left == {"errors.jsonl", "job.txt"}
+
+    status, text, err = dlf(
+        *("bulk", "evaluate", "--input", folder, "--codecs", "jpeg@1"),
+        *("--metrics", "psnr", "--output", tmp_path / "results"),
+    )
+    assert status == 1 and "3 done" in text
+    table = (tmp_path / "results" / "results.csv").read_text("utf-8")
+    assert "caf\\udce9.png,jpeg" in table
+
+
 def test_results_of_one_kind_only(dlf, photos, tmp_path):
     def compress(rate):
         return dlf(

@@ -1,0 +1,88 @@
+"""Ctrl-C at many moments of real commands, as a terminal sends it."""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+from PIL import Image
+
+from tests.codec.tiny import random_image
+from tests.sessions import end, running, start_session
+
+_COMMANDS = {
+    "compress": ["compress", "p/0.png", "-o", "x.dlf", "--model", "{model}"],
+    "evaluate": ["evaluate", "p", "--codecs", "dlf:{model},jpeg", "--metrics", "psnr"],
+    "bulk": ["bulk", "compress", "--input", "p", "--output", "out"]
+    + ["--model", "{model}", "--", "--direct_num_workers=2"]
+    + ["--direct_running_mode=multi_processing"],
+    "train": ["train", "--config={repository}/configs/dlf.py:preset=smoke,stage=vqgan"]
+    + ["--config.data=p", "--workdir=run", "--config.loss.lpips=0.0"]
+    + ["--config.loss.adversarial=0.0", "--config.log_every=1"]
+    + ["--config.validation.photos=0"],
+    "aot": ["aot", "--topology=v5e:2x2"]
+    + ["--config={repository}/configs/dlf.py:preset=smoke,stage=vqgan"],
+    "export": ["export", "p", "model"],
+    "convert": ["convert", "{model}/model.safetensors", "-o", "new"],
+}
+
+
+@pytest.fixture
+def start(repository, tiny_model, tmp_path):
+    """Starts a command in a session of its own, in a folder with photos."""
+    (tmp_path / "p").mkdir()
+    for i in range(30):
+        Image.fromarray(random_image(64, 64, i)).save(tmp_path / "p" / f"{i}.png")
+    started = []
+
+    def start(arguments):
+        names = {"model": tiny_model, "repository": repository}
+        arguments = [argument.format(**names) for argument in arguments]
+        process = start_session(
+            "-m", "dlf_jax", *arguments, folder=tmp_path, path=repository
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        end(process)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_one_line_and_nothing_left(start, tmp_path, command):
+    if command == "bulk":
+        pytest.importorskip("apache_beam")
+    for seconds in (0.5, 1.5, 4.0, 8.0):
+        process = start(_COMMANDS[command])
+        time.sleep(seconds)
+        if process.poll() is not None:  # it was faster
+            break
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (130, 0, 2)  # or it ended at this moment
+        if process.returncode == 130:
+            assert err == "dlf: interrupted\n"
+        assert running(process) == []
+        assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "status", "message"),
+    [(signal.SIGINT, 130, "dlf: interrupted\n"), (signal.SIGTERM, 0, "")],
+)
+def test_training_saves_after_the_first_step(start, tmp_path, number, status, message):
+    process = start(_COMMANDS["train"])
+    for line in process.stdout:
+        if line.startswith("step "):
+            break
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (status, message)
+    stopped = int(re.search(r"stopped at step (\d+)", out)[1])
+    assert running(process) == []
+    found = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
+    assert found == [str(stopped)]

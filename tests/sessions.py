@@ -1,0 +1,51 @@
+"""Programs in sessions of their own, which get signals as from a terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+
+# Whoever starts the tests may ignore SIGINT, which processes inherit.
+_LAUNCH = """
+import os, signal, sys
+handler, *arguments = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.Handlers[handler])
+os.execv(sys.executable, [sys.executable, *arguments])
+"""
+
+
+def start_session(*arguments, folder, path, ignored=False) -> subprocess.Popen:
+    """Starts Python.
+
+    Args:
+      arguments: of it.
+      folder: the current one.
+      path: to put in front of PYTHONPATH.
+      ignored: ignore SIGINT.
+    """
+    paths = os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])
+    handler = signal.SIG_IGN if ignored else signal.SIG_DFL
+    return subprocess.Popen(
+        [sys.executable, "-c", _LAUNCH, handler.name, *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def running(process: subprocess.Popen) -> list[str]:
+    """Commands of the session that have not ended."""
+    command = ["ps", "-A", "-o", "pgid=,stat=,args="]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    found = [line.split(maxsplit=2) for line in lines]
+    return [a for g, s, *a in found if int(g) == process.pid and s[0] != "Z"]
+
+
+def end(process: subprocess.Popen) -> None:
+    """Kills whatever is left of a session."""
+    if running(process):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
