@@ -6,7 +6,7 @@ import ml_collections
 
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training.settings import check_values
+from dlf_jax.training.settings import check_all_values
 from dlf_jax.training.stages import STAGES
 
 # Pixels a side that the networks of the image loss reduce to nothing below.
@@ -15,7 +15,7 @@ _LEAST_SIDE = {"lpips": 16, "dists": 16, "lpips_alex": 32, "adversarial": 32}
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
     """Raises UserError where settings make no sense, whatever the devices."""
-    check_values(config.to_dict())
+    check_all_values(config.to_dict())
     for problem in _contradictions(config):
         raise UserError(problem)
 
@@ -63,8 +63,8 @@ def _of_rates(config: ml_collections.ConfigDict, num_rates: int) -> Iterator[str
         count = len(config[name])
         if count != num_rates and (count or name == "lmbda"):
             yield (
-                f"{name} must have {num_rates} tuples, one for every rate point of "
-                f"{config.model}, not {count}"
+                f"{name} must have a tuple for every rate point of {config.model}, "
+                f"{num_rates} in all, not {count}"
             )
     starts = [weights[0] for weights in config.lmbda]
     if starts != sorted(starts, reverse=True):

@@ -30,10 +30,10 @@ from dlf_jax.training.token_statistics import count_tokens
 # The others make no whole codec.
 _JOINT_OBJECTIVES = ("align", "fit_context", "reconstruct")
 
-
-# Settings of the run that decide on the model or its token frequencies.
-_READ = (
-    *("stage", "model", "data", "max_undecodable", "seed"),
+# Settings of a run that the model, and the tokens to be counted, follow from.
+_OF_MODEL = ("stage", "model")
+_OF_CROPS = (
+    *("data", "max_undecodable", "seed"),
     *("crop.size", "crop.min_scale", "crop.flip"),
 )
 
@@ -67,19 +67,21 @@ def export(
       Step of the checkpoint.
 
     Raises:
-      UserError: `workdir` is no run of a joint stage, or has no checkpoint; its photos
-        are not where they were; or `directory` cannot be written.
+      UserError: `workdir` is no run of a joint stage, or has no checkpoint; its
+        settings make no sense; its photos are not where they were; or `directory`
+        cannot be written.
     """
     check_new(directory, overwrite=overwrite, folder=True)
     config = restored(read_config(workdir))
-    check_values(config.to_dict(), _READ)
+    settings = config.to_dict()
+    check_values(settings, _OF_MODEL + (_OF_CROPS if token_crops else ()))
     if STAGES[config["stage"]].objective not in _JOINT_OBJECTIVES:
         raise UserError(
             f"{workdir} holds stage {config['stage']!r}, which makes no whole codec"
         )
     state, step = load_state(workdir, best=best)
     keys = ("stage", "batch_size", "crop", "loss", "lmbda", "optimizer", "seed")
-    settings = config.to_dict()
+    training = {key: settings[key] for key in keys if key in settings}
     params = averaged(state)
     save_model(
         directory,
@@ -88,7 +90,7 @@ def export(
         params=params,
         dtype=np.dtype(dtype),
         token_frequencies=_token_frequencies(params, config, token_crops),
-        metadata={"step": step, "training": {key: settings[key] for key in keys}},
+        metadata={"step": step, "training": training},
     )
     return step
 

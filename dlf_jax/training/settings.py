@@ -193,19 +193,9 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
-def check_values(
-    values: Mapping[str, Any], names: Collection[str] = SETTINGS.keys()
-) -> None:
-    """Raises UserError where a setting is missing, unknown or out of its range.
-
-    Args:
-      values: nested settings.
-      names: those that must be there.
-    """
-    found = flatten_dict(dict(values), sep=".")
-    for name in found:
-        if name not in SETTINGS:
-            raise UserError(unknown(name))
+def check_values(values: Mapping[str, Any], names: Collection[str]) -> None:
+    """Raises UserError where one of `names` is missing in `values` or out of range."""
+    found = _flat(values)
     for name in names:
         if name not in found:
             raise UserError(
@@ -213,6 +203,14 @@ def check_values(
             )
         if not SETTINGS[name].kind.allows(found[name]):
             raise UserError(out_of_range(name, found[name]))
+
+
+def check_all_values(values: Mapping[str, Any]) -> None:
+    """`check_values` of all settings; unknown ones are errors as well."""
+    for name in _flat(values):
+        if name not in SETTINGS:
+            raise UserError(unknown(name))
+    check_values(values, SETTINGS)
 
 
 def out_of_range(name: str, value: Any) -> str:
@@ -240,3 +238,7 @@ def explain() -> str:
         for name, row in SETTINGS.items()
     ]
     return "\n".join(["settings, each set by --config.NAME=VALUE:", *paragraphs])
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    return flatten_dict(dict(values), sep=".")

@@ -82,7 +82,7 @@ def test_damaged_settings_can_be_had_from_a_checkpoint(tmp_path):
     workdir = epath.Path(tmp_path)
     with contextlib.closing(Checkpoints(workdir)) as checkpoints:
         checkpoints.save(1, _state(), config={"steps": 4}, data={})
-    for damaged in (b'{"steps', b"\xff\xff"):
+    for damaged in (b'{"steps', b"\xff\xff", b"[]"):
         (tmp_path / "config.json").write_bytes(damaged)
         with pytest.raises(UserError, match=r"checkpoints/STEP/config/metadata"):
             read_config(workdir)

@@ -24,13 +24,16 @@ def tmp_path(tmp_path):
     return epath.Path(tmp_path)
 
 
+_CROP = {"size": 16, "min_scale": 1.0, "flip": False}
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Working directory of a run with two parameters that inference needs."""
 
     def make(stage, *, use_ema=True, save=True, **settings):
         keys = ("batch_size", "loss", "lmbda", "optimizer", "seed")
-        config = {"stage": stage, "model": "dlf-nano", "crop": {"size": 16}}
+        config = {"stage": stage, "model": "dlf-nano", "crop": _CROP}
         config |= dict.fromkeys(keys, 1) | settings
         checkpointing.write_config(tmp_path, config)
         params = {
@@ -68,6 +71,19 @@ def test_model_has_the_average_of_what_inference_needs(make_run, tmp_path, use_e
 def test_only_joint_stages_make_a_model(make_run, tmp_path):
     with pytest.raises(UserError, match="makes no whole codec"):
         export(make_run("vqgan"), Path(tmp_path / "model"))
+
+
+def test_settings_that_make_no_sense_are_refused(make_run, tmp_path):
+    with pytest.raises(UserError, match="stage must be one of vqgan, .*, not 'best'"):
+        export(make_run("best"), Path(tmp_path / "model"))
+    with pytest.raises(UserError, match="model must be one of .*, not 'dlf-xl'"):
+        export(make_run("pixel", model="dlf-xl"), Path(tmp_path / "model"))
+    run = make_run(
+        "pixel", crop=_CROP | {"size": 0}, seed=0, data="", max_undecodable=0.0
+    )
+    with pytest.raises(UserError, match="crop.size must be a whole number from 1 to"):
+        export(run, Path(tmp_path / "model"), token_crops=1)
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_directory_is_overwritten_only_when_told(make_run, tmp_path):

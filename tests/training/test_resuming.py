@@ -45,3 +45,8 @@ def test_restored_settings_are_locked_and_as_they_were():
     assert config.to_dict() == _SETTINGS
     with pytest.raises(AttributeError):
         config.stpes = 3
+
+
+def test_names_that_no_setting_can_have_are_one_line():
+    with pytest.raises(UserError, match="settings of the run are damaged: .*dots"):
+        restored({"optimizer.lr": 1.0})

@@ -6,7 +6,13 @@ import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from dlf_jax.errors import UserError
-from dlf_jax.training.settings import SETTINGS, check_values, explain, unknown
+from dlf_jax.training.settings import (
+    SETTINGS,
+    check_all_values,
+    check_values,
+    explain,
+    unknown,
+)
 from tests.training import tiny
 
 
@@ -17,7 +23,7 @@ def values():
 
 
 def _check(values, **changes):
-    check_values(unflatten_dict(values | changes, sep="."))
+    check_all_values(unflatten_dict(values | changes, sep="."))
 
 
 _WHOLE = (
@@ -160,11 +166,11 @@ def test_unknown_and_missing_settings_are_named(values):
     with pytest.raises(UserError, match="no setting loss.lpip; is loss.lpips meant"):
         _check(values, **{"loss.lpip": 1.0})
     with pytest.raises(UserError, match="no setting steps.a; is steps meant?"):
-        check_values({"steps": {"a": 1}})
+        check_all_values({"steps": {"a": 1}})
     rest = {name: value for name, value in values.items() if name != "crop.flip"}
     with pytest.raises(UserError, match="crop.flip is missing; .* be True or False$"):
         _check(rest)
-    check_values({"steps": 1}, ["steps"])
+    check_values({"steps": 1, "zzz": 1}, ["steps"])
     assert unknown("zzz") == "there is no setting zzz"
 
 

@@ -262,7 +262,7 @@ def test_discriminator_is_clipped_by_itself():
     np.testing.assert_allclose(moments(config), [100.0, 0.5], rtol=1e-5)
 
 
-def test_schedule_of_a_run_shorter_than_its_warm_up():
+def test_schedule_of_a_single_step():
     schedule = make_schedule(_OPTIMIZER, 1)
     assert schedule(0) == pytest.approx(1e-2)
 
