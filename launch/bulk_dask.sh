@@ -2,7 +2,8 @@
 # Compresses many small photos with `dlf bulk` on Dask: a scheduler and two workers on this
 # machine, one of which is killed on the way. Prints the time and what is there in the end.
 #
-#   bash launch/bulk_dask.sh [NUMBER]    NUMBER of photos, 1000 unless told
+#   bash launch/bulk_dask.sh [NUMBER [OPTION...]]    NUMBER of photos, 1000 unless told;
+#                                                    options of dlf bulk compress
 #
 # $PYTHON (python3 unless told) must have dlf_jax with its extras beam and dask.
 set -euo pipefail
@@ -44,7 +45,7 @@ for i in 1 2; do
 done
 
 time "$python" -m dlf_jax bulk compress --input "$folder/photos/*.png" --output "$folder/files" \
-  --runner DaskRunner -- --dask_scheduler_file="$folder/scheduler.json" &
+  "${@:2}" --runner DaskRunner -- --dask_scheduler_file="$folder/scheduler.json" &
 job=$!
 started+=($job)
 count() { find "$folder/files" -name '*.dlf' 2>/dev/null | wc -l; }
