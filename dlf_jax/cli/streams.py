@@ -131,8 +131,7 @@ class Output:
             raise
         except OSError as error:
             raise UserError(
-                f"{self} is complete, but what there is to say about it cannot be "
-                f"written: {reason(error)}"
+                f"{self} is complete, but the report cannot be written: {reason(error)}"
             ) from error
 
     def note(self, line: str) -> None:

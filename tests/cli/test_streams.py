@@ -113,8 +113,8 @@ def test_a_file_is_complete_though_nobody_can_be_told(
         status, _, err = dlf("compress", photo, "--model", tiny_model)
     assert status == 2
     assert err == (
-        f"dlf: {photo.with_suffix('.dlf')} is complete, but what there is to say about "
-        "it cannot be written: No space left on device\n"
+        f"dlf: {photo.with_suffix('.dlf')} is complete, but the report cannot be "
+        "written: No space left on device\n"
     )
     assert photo.with_suffix(".dlf").read_bytes() == data
 
