@@ -80,7 +80,7 @@ def test_alpha_shows_white_behind():
     assert seen[0, 0].tolist() == [255, 255, 255]
     assert seen[0, 1].tolist() == [100, 50, 0]
     np.testing.assert_allclose(seen[1, 0], [177, 152, 127], atol=1)
-    grey = decoded(Image.fromarray(np.dstack([colour[..., 0], alpha]), "LA"))
+    grey = decoded(Image.fromarray(np.dstack([colour[..., 0], alpha])))  # LA
     np.testing.assert_array_equal(grey[..., 2], seen[..., 0])
 
 

@@ -94,7 +94,8 @@ def test_what_cannot_be_opened_is_said(specification, message, tmp_path):
 
 
 def test_tfds_is_optional(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for name in ("tensorflow_datasets", "tensorflow_datasets.public_api"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(UserError, match=r'pip install "\.\[tfds\]"'):
         open_source("tfds:clic")
 
