@@ -212,6 +212,7 @@ def test_every_imported_library_is_declared(folder, extras):
         "absl-py": "absl",
         "orbax-checkpoint": "orbax",
         "pillow": "PIL",
+        "pylibjpeg-openjpeg": "openjpeg",
         "pyyaml": "yaml",
         "scikit-image": "skimage",
     }
