@@ -18,6 +18,7 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 _SRGB, _GREY, _SYCC, _CMYK = 16, 17, 18, 12
 _CHANNELS = {_SRGB: 3, _GREY: 1, _SYCC: 3, _CMYK: 4}
 _ALPHA, _PREMULTIPLIED = 1, 2
+_MAX_CHANNELS = 16  # the limit of pixels is made for fewer
 
 
 @dataclasses.dataclass
@@ -55,6 +56,8 @@ def read(data: bytes, check: Check) -> Picture:
     right, bottom, left, above = struct.unpack_from(">4I", code, 8)
     check(right - left, bottom - above)
     (count,) = struct.unpack_from(">H", code, 40)
+    if count > _MAX_CHANNELS:
+        raise Unsupported(f"has {count} components: convert it to PNG")
     sizes = [struct.unpack_from("3B", code, 42 + 3 * i) for i in range(count)]
     if len({size[0] for size in sizes}) > 1:
         raise Unsupported("has components of different depths: convert it to PNG")

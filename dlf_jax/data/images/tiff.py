@@ -32,6 +32,7 @@ _OF_BYTES = {1, 5, 8, 32946, 32773, 34925, 50000}
 _OF_PICTURES = {2: 1, 3: 1, 4: 1, 6: 8, 7: 8}  # fax and JPEG: bits of their samples
 _FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _CONTIGUOUS, _APART = 1, 2
+_MAX_CHANNELS = 16  # the limit of pixels is made for fewer
 _NO_PREDICTOR, _HORIZONTAL = 1, 2
 _PREMULTIPLIED, _ALPHA = 1, 2
 _BT601 = (0.299, 0.587, 0.114)
@@ -103,7 +104,8 @@ def _layout(fields: Directory, width: int, height: int) -> _Layout:
     photometric = fields.value(Tag.PHOTOMETRIC)
     if photometric not in _CHANNELS:
         raise Unsupported(f"has TIFF photometric interpretation {photometric}")
-    if channels < _CHANNELS[photometric] or len(bits) > 1 or not width or not height:
+    known = _CHANNELS[photometric] <= channels <= _MAX_CHANNELS
+    if not known or len(bits) > 1 or not width or not height:
         raise ValueError(f"{channels} samples of {sorted(bits)} bits")
     (depth,) = bits
     kinds = {_FORMATS[number] for number in formats & _FORMATS.keys()}
@@ -150,13 +152,12 @@ def _samples(
         raise Unsupported(f"has TIFF predictor {predictor} for {layout.bits} bits")
     tile = fields.value(Tag.TILE_WIDTH, 0)
     across = -(-layout.width // tile) if tile else 1
+    check(across * (tile or layout.width), layout.height)
     units = -(-(tile or layout.width) // columns)  # in a row of a tile or strip
     count = units * layout.unit_samples
     parts = []
     for plane in range(layout.channels if layout.apart else 1):
-        packed = _decompressed(
-            fields, layout, plane, -(-count * layout.bits // 8), check
-        )
+        packed = _decompressed(fields, layout, plane, -(-count * layout.bits // 8))
         part = unpacked(packed, layout.bits, count, fields.order)
         part = part.reshape(-1, across, units, layout.unit_samples)
         if predictor == _HORIZONTAL:
@@ -169,7 +170,7 @@ def _samples(
 
 
 def _decompressed(
-    fields: Directory, layout: _Layout, plane: int, row_bytes: int, check: Check
+    fields: Directory, layout: _Layout, plane: int, row_bytes: int
 ) -> UInt8[np.ndarray, "rows bytes"]:
     """Bytes of a plane; each row is one of a strip or a tile."""
     tiled = Tag.TILE_WIDTH in fields
