@@ -17,16 +17,19 @@ def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
     Raises:
       UserError: the library is not installed, or does not load.
     """
+    library, _, _ = module.partition(".")
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError:
-        instruction = how(extra, package or module)
-        raise UserError(f"{module} is missing: {instruction}") from None
+        instruction = how(extra, package or library)
+        raise UserError(f"{library} is missing: {instruction}") from None
     # Shared libraries that are absent, releases that do not go together: every library
     # has errors of its own for these.
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{module} is installed but does not load: {reason}") from error
+        raise UserError(
+            f"{library} is installed but does not load: {reason}"
+        ) from error
 
 
 def how(extra: str, package: str) -> str:
