@@ -18,6 +18,7 @@ from orbax.checkpoint.checkpoint_managers import (
 from dlf_jax import interruption, strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.extras import how
+from dlf_jax.files import printable
 from dlf_jax.training.state import TrainState
 
 _CONFIG, _FOLDER = "config.json", "checkpoints"
@@ -210,10 +211,13 @@ def absolute(workdir: str) -> epath.Path:
     """A working directory as orbax wants it; URLs such as gs://... stay as they are.
 
     Raises:
-      UserError: what a URL names cannot be reached.
+      UserError: what a URL names cannot be reached, or a path is not UTF-8.
     """
     if "://" not in workdir:
-        return epath.Path(os.path.expanduser(workdir)).absolute()
+        path = epath.Path(os.path.expanduser(workdir)).absolute()
+        if printable(path) != str(path):  # tensorstore takes no other
+            raise UserError(f"the name of {path} must be UTF-8: use another folder")
+        return path
     try:
         path = epath.Path(workdir)
         path.exists()

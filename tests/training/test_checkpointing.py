@@ -104,3 +104,12 @@ def test_storage_that_cannot_be_reached_is_one_line(monkeypatch):
         absolute("gs://bucket/run")
     with pytest.raises(UserError, match="nonsense://bucket cannot be reached"):
         absolute("nonsense://bucket")
+
+
+def test_the_home_directory_and_names_that_are_not_text(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert str(absolute("~/run")) == f"{tmp_path}/run"
+    monkeypatch.chdir(tmp_path)
+    assert str(absolute("./~run")) == f"{tmp_path}/~run"
+    with pytest.raises(UserError, match="must be UTF-8"):
+        absolute("r\udcffn")
