@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 # Whoever starts the tests may ignore SIGINT, which processes inherit.
 _LAUNCH = """
@@ -34,6 +36,16 @@ def start_session(*arguments, folder, path, ignored=False) -> subprocess.Popen:
         text=True,
         start_new_session=True,
     )
+
+
+def await_handler(process: subprocess.Popen) -> None:
+    """Waits until a program handles SIGTERM, which Python by itself does not."""
+    handled = 1 << (signal.SIGTERM - 1)
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        if int(status.partition("SigCgt:")[2].split()[0], 16) & handled:
+            return
+        time.sleep(0.01)
 
 
 def running(process: subprocess.Popen) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.codec.tiny import random_image
-from tests.sessions import end, running, start_session
+from tests.sessions import await_handler, end, running, start_session
 
 _COMMANDS = {
     "compress": ["compress", "p/0.png", "-o", "x.dlf", "--model", "{model}"],
@@ -55,8 +55,9 @@ def start(repository, tiny_model, tmp_path):
 def test_one_line_and_nothing_left(start, tmp_path, command):
     if command == "bulk":
         pytest.importorskip("apache_beam")
-    for seconds in (0.5, 1.5, 4.0, 8.0):
+    for seconds in (0.0, 1.0, 4.0, 8.0):
         process = start(_COMMANDS[command])
+        await_handler(process)
         time.sleep(seconds)
         if process.poll() is not None:  # it was faster
             break
