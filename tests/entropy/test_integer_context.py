@@ -21,6 +21,7 @@ from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy.integer_context import IntegerContext
 from dlf_jax.ops.partition import NUM_PARTS, part_masks
 from tests.coding.streams import GAUSSIANS
+from tests.x64 import x64
 
 CHANNELS, RATES, GRID = 8, 2, (5, 7)
 
@@ -173,7 +174,7 @@ def test_every_setting_gives_the_same_bits(setting):
 
 def symbols_in(dtype, params, y):
     """Symbols of a latent by the trained network in floating point."""
-    with jax.enable_x64(dtype == np.float64):
+    with x64(dtype == np.float64):
 
         def method(model, y):
             return model(y, model.prior(jnp.zeros(1, int), GRID)).symbols

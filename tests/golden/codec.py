@@ -16,6 +16,7 @@ from dlf_jax.entropy.gaussian import rounded_bits
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.ops.windows import shift_masks
+from tests.x64 import x64
 
 # Unequal trunks, two windows a tile side, two rates, attention in the VQGAN.
 CONFIG = DLFConfig(
@@ -112,7 +113,7 @@ def stations() -> dict[str, np.ndarray]:
         }
 
     apply = jax.jit(lambda p, x: DLF(CONFIG).apply({"params": p}, x, method=run))
-    with jax.enable_x64(True):
+    with x64(True):
         return jax.device_get(apply(params(), image()))
 
 
