@@ -14,9 +14,6 @@ from tests.sessions import await_handler, end, running, start_session
 _COMMANDS = {
     "compress": ["compress", "p/0.png", "-o", "x.dlf", "--model", "{model}"],
     "evaluate": ["evaluate", "p", "--codecs", "dlf:{model},jpeg", "--metrics", "psnr"],
-    "bulk": ["bulk", "compress", "--input", "p", "--output", "out"]
-    + ["--model", "{model}", "--", "--direct_num_workers=2"]
-    + ["--direct_running_mode=multi_processing"],
     "train": ["train", "--config={repository}/configs/dlf.py:preset=smoke,stage=vqgan"]
     + ["--config.data=p", "--workdir=run", "--config.loss.lpips=0.0"]
     + ["--config.loss.adversarial=0.0", "--config.log_every=1"]
@@ -53,8 +50,6 @@ def start(repository, tiny_model, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_one_line_and_nothing_left(start, tmp_path, command):
-    if command == "bulk":
-        pytest.importorskip("apache_beam")
     for seconds in (0.0, 1.0, 4.0, 8.0):
         process = start(_COMMANDS[command])
         await_handler(process)
