@@ -22,12 +22,10 @@ _cleaners: list[Callable[[], object]] = []
 _ending = threading.RLock()  # held from the moment at which cleaning begins
 _heard = threading.Event()
 _left_to_others = 0
-_listening = False
 
 
 def run(main: Callable[[], None]) -> None:
     """Runs a program, whose status after a signal is 128 and the number of that."""
-    global _listening
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -41,7 +39,6 @@ def run(main: Callable[[], None]) -> None:
     for number in numbers:
         signal.signal(number, _nothing)
     threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
-    _listening = True
     try:
         main()
     finally:
@@ -66,15 +63,6 @@ def leave_next_signal(to_others: bool) -> None:
     """Lets the handler of a caller act on the next signal instead, or no longer so."""
     global _left_to_others
     _left_to_others = int(to_others)
-
-
-def shield_children() -> None:
-    """Spares all child processes from now on, whatever thread of a library starts them.
-
-    This thread and those it starts block signals, which `_watch` still hears of.
-    """
-    if _listening and hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, _WORDS)
 
 
 def spare_children(function: Callable) -> object:

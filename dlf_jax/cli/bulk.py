@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import click
 
-from dlf_jax import interruption
 from dlf_jax.cli.evaluate import known_names, specs_of
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.session import limit_options
@@ -54,7 +53,6 @@ def _job_options(command: Callable) -> Callable:
         # Dask, which reads the variable when it is imported, logs every connection.
         logging.getLogger().setLevel(logging.ERROR)
         os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
-        interruption.shield_children()
         needs("apache_beam", "beam", "apache-beam")
         kwargs["output"] = kwargs["output"].rstrip("/")
         command(**kwargs)
