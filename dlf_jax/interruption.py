@@ -7,6 +7,7 @@ thread of its own hears of the signal, says so, ends what this process has start
 removes unfinished files, and ends this process.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -22,10 +23,12 @@ _cleaners: list[Callable[[], object]] = []
 _ending = threading.RLock()  # held from the moment at which cleaning begins
 _heard = threading.Event()
 _left_to_others = 0
+_failed = False  # and has said why
 
 
 def run(main: Callable[[], None]) -> None:
     """Runs a program, whose status after a signal is 128 and the number of that."""
+    global _failed
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -39,8 +42,13 @@ def run(main: Callable[[], None]) -> None:
     for number in numbers:
         signal.signal(number, _nothing)
     threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
+    # Called last: from then on Python stops to handle signals and would die of them.
+    atexit.register(_ignore, numbers)
     try:
         main()
+    except SystemExit as stop:
+        _failed = bool(stop.code)
+        raise
     finally:
         if _heard.is_set():  # whatever it ended with, such as a child that is killed
             threading.Event().wait()
@@ -125,6 +133,12 @@ def _parent(pid: int) -> int | None:
         return None
 
 
+def _ignore(numbers: list[int]) -> None:
+    """Lets a program that has ended end with its own status."""
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _nothing(number: int, frame: object) -> None:
     """Handles signals in the main thread; `_watch` has heard of them."""
 
@@ -138,7 +152,8 @@ def _watch(reader: int, numbers: list[int]) -> None:
     line = f"dlf: {_WORDS[number]}\n"
     with contextlib.suppress(OSError):
         # Not through sys.stderr, whose lock the main thread may hold.
-        os.write(2, (_ERASE_LINE * os.isatty(2) + line).encode())
+        if not _failed:
+            os.write(2, (_ERASE_LINE * os.isatty(2) + line).encode())
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # that was all
     _kill_children()
     cleaner = threading.Thread(target=_clean, daemon=True)

@@ -10,15 +10,13 @@ from apache_beam.runners import PipelineRunner, create_runner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.prism_runner import PrismRunner
 
+from dlf_jax.bulk.local import local_runner
 from dlf_jax.errors import UserError
 
 _QUIET = "--default_sdk_harness_log_level=ERROR"
 _RUNNERS = {
     # Beam's table of short names lacks it.
     "dask": "apache_beam.runners.dask.dask_runner.DaskRunner",
-    # The class of this name downloads Prism and prefers it, which works in one process
-    # whatever --direct_num_workers says.
-    "direct": "apache_beam.runners.portability.fn_api_runner.FnApiRunner",
 }
 _PACKAGES = {"dask": "'apache-beam[dask]'", "dataflow": "'apache-beam[gcp]'"}
 _DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
@@ -45,6 +43,8 @@ def pipeline(runner: str, options: Sequence[str]) -> beam.Pipeline:
         parsed = PipelineOptions(flags)
         if unknown := _unknown(parsed, flags):
             _check_later(found, unknown)
+        if short == "direct":
+            found = local_runner(parsed)
         return beam.Pipeline(runner=found, options=parsed)
 
 

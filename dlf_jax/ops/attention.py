@@ -22,14 +22,13 @@ def multi_head_attention(
 
     Returns:
       The heads' results, concatenated, in the type of `qkv`; scores and their softmax
-      are float32.
+      are float32 at least.
     """
     *lead, length, width3 = qkv.shape
     qkv = qkv.reshape(*lead, length, 3, num_heads, width3 // 3 // num_heads)
     q, k, v = (qkv[..., i, :, :] for i in range(3))
-    scores = jnp.einsum(
-        "...qhd,...khd->...hqk", q, k, preferred_element_type=jnp.float32
-    )
+    exact = jnp.promote_types(q.dtype, jnp.float32)
+    scores = jnp.einsum("...qhd,...khd->...hqk", q, k, preferred_element_type=exact)
     scores = scores * q.shape[-1] ** -0.5
     if bias is not None:
         scores = scores + bias[..., None, :, :]

@@ -14,6 +14,9 @@ from tests.sessions import await_handler, end, running, start_session
 _COMMANDS = {
     "compress": ["compress", "p/0.png", "-o", "x.dlf", "--model", "{model}"],
     "evaluate": ["evaluate", "p", "--codecs", "dlf:{model},jpeg", "--metrics", "psnr"],
+    "bulk": ["bulk", "compress", "--input", "p", "--output", "out"]
+    + ["--model", "{model}", "--", "--direct_num_workers=2"]
+    + ["--direct_running_mode=multi_processing"],
     "train": ["train", "--config={repository}/configs/dlf.py:preset=smoke,stage=vqgan"]
     + ["--config.data=p", "--workdir=run", "--config.loss.lpips=0.0"]
     + ["--config.loss.adversarial=0.0", "--config.log_every=1"]
@@ -23,6 +26,9 @@ _COMMANDS = {
     "export": ["export", "p", "model"],
     "convert": ["convert", "{model}/model.safetensors", "-o", "new"],
 }
+
+# End with an error of their own: libtpu may be missing, the inputs are of other kinds.
+_FAILING = ("aot", "convert", "export")
 
 
 @pytest.fixture
@@ -50,6 +56,8 @@ def start(repository, tiny_model, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_one_line_and_nothing_left(start, tmp_path, command):
+    if command == "bulk":
+        pytest.importorskip("apache_beam")
     for seconds in (0.0, 1.0, 4.0, 8.0):
         process = start(_COMMANDS[command])
         await_handler(process)
@@ -58,13 +66,10 @@ def test_one_line_and_nothing_left(start, tmp_path, command):
             break
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
-        # Or it ended at this moment; Python's last steps handle no signal.
-        assert process.returncode in (130, 0, 2, -signal.SIGINT)
-        if process.returncode == 130:
-            *before, last = err.splitlines()
-            assert last == "dlf: interrupted"
-            # A command that fails may have said so a moment before.
-            assert [line.startswith("dlf: ") for line in before] in ([], [True])
+        assert process.returncode in (130, 0, 2)  # or it ended at this moment
+        if process.returncode == 130 and command not in _FAILING:
+            assert err == "dlf: interrupted\n"
+        assert re.fullmatch(r"(dlf: .+\n)?", err)
         assert running(process) == []
         assert not list(tmp_path.rglob("*.tmp"))
 
