@@ -4,12 +4,13 @@
       --config.data=PHOTOS
 
 Run again, the same command resumes.  Every key below can be set as --config.KEY=VALUE;
-``dlf train --help`` has the meaning and the range of each, a table in
-`dlf_jax/training/settings.py`.  ``--config.data`` takes folders and datasets, separated
-by commas (`dlf_jax/data/sources.py`); one photo in twenty, chosen by its name, is kept
-for validation.  A later stage names the working directories that it starts from, the
-last one winning, with ``--config.init_from=runs/vqgan,runs/tokenizer``; models, and a
-directory that `dlf convert` made of official parts, do as well.  A stage without what
+``dlf train --help`` has the meaning and the range of each, from a table in
+`dlf_jax/training/settings/table.py`.  ``--config.data`` takes folders and datasets,
+separated by commas (`dlf_jax/data/sources.py`); one photo in twenty, chosen by its
+name, is kept for validation.  A later stage names the working directories that it
+starts from, the last one winning, with
+``--config.init_from=runs/vqgan,runs/tokenizer``; models, and a directory that `dlf
+convert` made of official parts, do as well.  A stage without what
 it needs of earlier ones is rejected, unless ``--config.init_from=none`` asks for random
 weights, or ``MODEL,none`` for those that MODEL lacks.
 

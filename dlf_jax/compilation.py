@@ -20,7 +20,7 @@ def compiler_options(platform: str, *, quick: bool = False) -> Options:
 
     jaxlib 0.10.2 and later hand much of what a CPU does to YNNPACK, which takes two to
     three times as long over convolutions as Eigen, which had them before; see
-    ``launch/throughput.md``.
+    ``launch/studies/throughput/README.md``.
 
     Args:
       platform: where it runs.

@@ -43,5 +43,5 @@ echo "== tests"
 "$python" -m pytest "${workers[@]}" "${selection[@]}" "$@"
 if [ -n "$full" ]; then
   echo "== tests beside TensorFlow"
-  "$full" -m pytest "${workers[@]}" -m "not slow" tests/coding tests/codec
+  "$full" -m pytest "${workers[@]}" -m "not slow" tests/entropy_coding tests/codec
 fi

@@ -34,11 +34,11 @@ from PIL import Image
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.catalog import load
 from dlf_jax.codec.codec import Codec
-from dlf_jax.training import checkpointing
-from dlf_jax.training.export import export
-from dlf_jax.training.plan import Plan, make_plan
-from dlf_jax.training.sharding import MeshConfig, make_mesh
-from dlf_jax.training.state import TrainState
+from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
+from dlf_jax.training.export.export import export
+from dlf_jax.training.run import checkpointing
+from dlf_jax.training.run.plan import Plan, make_plan
+from dlf_jax.training.step.state import TrainState
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MATRIX = REPOSITORY / "launch" / "matrix.txt"

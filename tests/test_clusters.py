@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dlf_jax.training.distributed import UNFINISHED
+from dlf_jax.training.run.distributed import UNFINISHED
 
 _TRAIN = ["--config=configs/dlf.py:preset=l,stage=align", "--workdir=gs://b/align"]
 

@@ -9,8 +9,8 @@ import re
 import pytest
 from flax.traverse_util import flatten_dict
 
-from dlf_jax.training.checks import check_settings
-from dlf_jax.training.settings import SETTINGS
+from dlf_jax.training.settings.checks import check_settings
+from dlf_jax.training.settings.table import SETTINGS
 
 _STAGES = (
     "vqgan",

@@ -78,7 +78,7 @@ def test_relative_links_resolve(repository):
             if not found and not link.startswith(("https://", "http://")):
                 wrong.append(f"{path.relative_to(repository)}: {link}")
     names = {path.relative_to(repository).as_posix() for path in documents}
-    assert {"README.md", "docs/architecture.md", "dlf_jax/codec/FORMAT.md"} <= names
+    assert {"README.md", "docs/architecture.md", "docs/format.md"} <= names
     assert not wrong
 
 
@@ -95,7 +95,7 @@ def test_nothing_refers_to_sections_by_number(repository):
 
 
 def test_the_figure_is_what_its_script_draws(repository):
-    script = runpy.run_path(str(repository / "launch" / "architecture_figure.py"))
+    script = runpy.run_path(str(repository / "docs" / "architecture_figure.py"))
     drawn = (repository / "docs" / "architecture.svg").read_text(encoding="utf-8")
     assert drawn == script["figure"](VARIANTS["dlf-l"])
 

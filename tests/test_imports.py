@@ -25,12 +25,13 @@ _BASE = {
     "interruption",
     "libtpu",
     "limits",
+    "paths",
     "strict_json",
     "typing",
 }
 _NETWORK = _BASE | {"ops", "nn", "entropy", "models"}
 _PHOTOS = {"data.formats", "data.image_io"}
-_CODEC = _NETWORK | {"coding", "checkpoints"}
+_CODEC = _NETWORK | {"entropy_coding", "entropy_coding.partition", "checkpoints"}
 
 # Part -> the parts it may import besides itself. The longest matching prefix of a
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
@@ -43,15 +44,17 @@ MAY_IMPORT = {
     "libtpu": set(),
     "interruption": set(),
     "limits": set(),
+    "paths": set(),
     "strict_json": set(),
     "typing": set(),
     "ops": _BASE,
     "nn": _BASE | {"ops"},
-    "entropy": _BASE | {"ops", "nn"},
+    "entropy": _BASE | {"ops", "nn", "entropy_coding.partition"},
     "models": _NETWORK,
-    "coding": {"errors"},
-    "coding.tfc_coder": {"errors", "coding"},
-    "checkpoints": _NETWORK | {"coding"},
+    "entropy_coding": {"errors", "entropy_coding.partition"},
+    "entropy_coding.partition": set(),
+    "entropy_coding.tfc_coder": {"errors", "entropy_coding"},
+    "checkpoints": _NETWORK | {"entropy_coding"},
     "perceptual": _BASE | {"ops", "nn"},
     "metrics": _BASE | {"ops", "perceptual"},
     "data": _BASE | _PHOTOS | {"ops", "data.folders"},
@@ -62,7 +65,8 @@ MAY_IMPORT = {
     "codec": _CODEC,
     "api": _CODEC | {"", "codec"},
     "": {"api"},
-    "training": _NETWORK | {"coding", "perceptual", "metrics", "data", "checkpoints"},
+    "training": _NETWORK
+    | {"entropy_coding", "perceptual", "metrics", "data", "checkpoints"},
     "evaluation": _BASE | {"", "codec", "metrics", "perceptual"} | _PHOTOS,
     "evaluation.tfc": set(),
     "bulk": _BASE | {"codec", "data.folders", "metrics", "evaluation"} | _PHOTOS,
@@ -75,11 +79,11 @@ MAY_IMPORT = {
 
 _TENSORFLOW = {"tensorflow", "tensorflow_compression", "tensorflow_compression_ops"}
 # The second is run by path in another environment: nobody imports it.
-_MAY_IMPORT_TENSORFLOW = {"coding.tfc_coder", "evaluation.tfc"}
+_MAY_IMPORT_TENSORFLOW = {"entropy_coding.tfc_coder", "evaluation.tfc"}
 
 # Part -> libraries out of its reach.
 NEVER = {
-    "coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
+    "entropy_coding": {"jax", "jaxlib", "flax", "optax", "chex", "orbax"},
     "codec": {"optax", "orbax", "grain"},
     "data.folders": {"jax", "grain"},
     "data.formats": {"jax", "grain"},
@@ -140,7 +144,7 @@ def _modules() -> dict[str, str]:
 
 def test_package_follows_the_rule():
     modules = _modules()
-    assert "models.dlf" in modules and "coding.tables" in modules
+    assert "models.dlf" in modules and "entropy_coding.tables" in modules
     assert [v for name, text in modules.items() for v in violations(name, text)] == []
 
 
@@ -163,16 +167,16 @@ def test_configs_import_nothing_from_the_package():
         ("ops.windows", "from ..nn import swin"),
         ("ops.windows", "from dlf_jax.nn.swin import SwinGroup"),
         ("nn.__init__", "from ..models.dlf import DLF"),
-        ("coding.tables", "def f():\n    import jax.numpy as jnp"),
-        ("coding.tables", "from dlf_jax.typing import Float"),
+        ("entropy_coding.tables", "def f():\n    import jax.numpy as jnp"),
+        ("entropy_coding.tables", "from dlf_jax.typing import Float"),
         ("codec.codec", "from dlf_jax.data.pipeline import batches"),
         ("codec.codec", "import optax"),
         ("evaluation.codecs", "from dlf_jax.evaluation.tfc import models"),
         ("evaluation.tfc.serve", "import dlf_jax"),
-        ("cli.compress", "from dlf_jax.training.loop import train"),
+        ("cli.compress", "from dlf_jax.training.run.loop import train"),
         ("metrics.psnr", "import tensorflow as tf"),
-        ("coding.range_coder", "import tensorflow_compression_ops"),
-        ("coding.coders", "from dlf_jax.coding import tfc_coder"),
+        ("entropy_coding.range_coder", "import tensorflow_compression_ops"),
+        ("entropy_coding.coders", "from dlf_jax.entropy_coding import tfc_coder"),
         ("checkpoints.store", "from dlf_jax.codec import codec"),
         ("__init__", "from dlf_jax.cli import main"),
     ],
@@ -185,11 +189,11 @@ def test_a_violation_is_found(module, source):
     ("module", "source"),
     [
         ("models.dlf", "from dlf_jax.ops.tiling import pad\nimport jax"),
-        ("coding.tables", "from dlf_jax.errors import UserError\nimport numpy"),
-        ("coding.range_coder", "from . import tables"),
-        ("coding.tfc_coder", "import tensorflow as tf"),
+        ("entropy_coding.tables", "from dlf_jax.errors import UserError\nimport numpy"),
+        ("entropy_coding.range_coder", "from . import tables"),
+        ("entropy_coding.tfc_coder", "import tensorflow as tf"),
         ("cli.train", "from dlf_jax.training import loop"),
-        ("codec.codec", "from dlf_jax.coding.tables import load"),
+        ("codec.codec", "from dlf_jax.entropy_coding.tables import load"),
     ],
 )
 def test_an_allowed_import_is_not_reported(module, source):

@@ -87,7 +87,7 @@ def test_full_size_at_a_small_size(repository, tmp_path):
     keys.append({"name": "lmbda_idx", "shape": (), "dtype": "int32"})
     (tmp_path / "keys.json").write_text(json.dumps({"keys": keys}))
     Image.new("RGB", (50, 20), "red").save(tmp_path / "photo.png")
-    script = repository / "launch" / "full_size.py"
+    script = repository / "launch" / "studies" / "aot" / "full_size.py"
     done = subprocess.run(
         [sys.executable, script, "keys.json", "photo.png", "--workdir", "work"],
         cwd=tmp_path,
@@ -104,7 +104,9 @@ def test_full_size_at_a_small_size(repository, tmp_path):
 
 
 def test_ablations_are_codecs_that_differ(repository):
-    ablation = runpy.run_path(str(repository / "launch" / "ablation.py"))
+    ablation = runpy.run_path(
+        str(repository / "launch" / "studies" / "ablation" / "ablation.py")
+    )
     trained = {
         name: (dataclasses.replace(VARIANTS["dlf-nano"], **variant.model), variant)
         for name, variant in ablation["ABLATIONS"].items()
@@ -117,7 +119,9 @@ def test_ablations_are_codecs_that_differ(repository):
 
 
 def test_ablation_without_photos_is_one_line(repository, tmp_path):
-    script = runpy.run_path(str(repository / "launch" / "ablation.py"))
+    script = runpy.run_path(
+        str(repository / "launch" / "studies" / "ablation" / "ablation.py")
+    )
     arguments = [str(tmp_path / "none"), str(tmp_path / "work")]
     with pytest.raises(click.ClickException, match="none is not a folder of photos"):
         script["main"](arguments, standalone_mode=False)
@@ -146,7 +150,12 @@ def test_ablation_of_a_toy(repository, tmp_path):
     for i in range(40):
         pixels = rng.integers(0, 256, (40, 48, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{i}.png")
-    command = [sys.executable, repository / "launch" / "ablation.py", photos, "work"]
+    command = [
+        sys.executable,
+        repository / "launch" / "studies" / "ablation" / "ablation.py",
+        photos,
+        "work",
+    ]
     done = subprocess.run(
         [*command, "no_interaction", "--preset=smoke"],
         cwd=tmp_path,
@@ -177,7 +186,9 @@ def test_logs_of_runs_that_follow_one_another(repository, tmp_path):
         (tmp_path / name).mkdir()
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (tmp_path / name / "metrics.jsonl").write_text(lines)
-    script = runpy.run_path(str(repository / "launch" / "training_log.py"))
+    script = runpy.run_path(
+        str(repository / "launch" / "studies" / "nano" / "training_log.py")
+    )
     runs = [f"run 1={tmp_path / 'a'}", f"run 2={tmp_path / 'b'}"]
     script["main"]([str(tmp_path / "out"), *runs], standalone_mode=False)
 
@@ -203,7 +214,9 @@ def test_logs_with_gaps_are_read(repository, tmp_path):
     for name, text in {"a": json.dumps(whole) + '\n{"step": 100, "ti', "b": ""}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.jsonl").write_text(text)
-    script = runpy.run_path(str(repository / "launch" / "training_log.py"))
+    script = runpy.run_path(
+        str(repository / "launch" / "studies" / "nano" / "training_log.py")
+    )
     logs = {name: script["read_log"](tmp_path / name) for name in ("a", "b")}
     assert logs == {"a": [{"step": 50, "val/bpp/0": 0.5}], "b": []}
     assert script["draw"](logs).axes[1].get_lines()[2].get_xydata().tolist() == [
@@ -221,7 +234,9 @@ def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
     for i in range(40):
         image = Image.fromarray(rng.integers(0, 255, (4, 4, 3), np.uint8))
         image.resize((40, 33)).save(tmp_path / "photos" / f"{i}.png")
-    script = runpy.run_path(str(repository / "launch" / "linear_probe.py"))
+    script = runpy.run_path(
+        str(repository / "launch" / "studies" / "nano" / "linear_probe.py")
+    )
     arguments = [str(tmp_path / "tiny"), str(tmp_path / "photos"), "--photos", "20"]
     script["main"](arguments, standalone_mode=False)
     stages, latent, coded = capsys.readouterr().out.split("\n\n")
@@ -260,7 +275,9 @@ def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
 
 
 def test_linear_map_finds_a_linear_map(repository):
-    script = runpy.run_path(str(repository / "launch" / "linear_probe.py"))
+    script = runpy.run_path(
+        str(repository / "launch" / "studies" / "nano" / "linear_probe.py")
+    )
     rng = np.random.default_rng(0)
     pixels = rng.normal(size=(500, 12))
     basis = script["components"](pixels * 2.0 ** np.arange(12))
@@ -281,7 +298,7 @@ def test_linear_map_finds_a_linear_map(repository):
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [False, True])
 def test_throughput_of_a_stage(repository, parts):
-    command = [sys.executable, "launch/throughput.py", "--runs=2"]
+    command = [sys.executable, "launch/studies/throughput/throughput.py", "--runs=2"]
     command += ["--config=configs/dlf.py:preset=smoke,stage=tokenizer"]
     done = subprocess.run(
         command + ["--parts"] * parts,

@@ -68,7 +68,6 @@ def test_wheel_holds_the_package_and_nothing_else(wheel, repository):
     assert packed == files
     assert packed >= {
         "dlf_jax/py.typed",
-        "dlf_jax/codec/FORMAT.md",
         "dlf_jax/weights/dlf-nano/model.safetensors",
     }
 
@@ -150,4 +149,4 @@ def test_the_codec_loads_no_training_library():
 
 
 def test_the_coders_load_no_framework():
-    assert "jax" not in _loaded_by("import dlf_jax.coding.range_coder")
+    assert "jax" not in _loaded_by("import dlf_jax.entropy_coding.range_coder")

@@ -16,12 +16,12 @@ import numpy as np
 
 from dlf_jax.checkpoints.arrays import LazyArray
 from dlf_jax.checkpoints.official_names import KINDS
-from dlf_jax.checkpoints.paths import flatten, nest
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF, SemanticTokenizer
 from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.ops.windows import shift_masks
+from dlf_jax.paths import flatten, nest
 
 
 @dataclasses.dataclass(frozen=True)

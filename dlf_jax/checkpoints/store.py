@@ -29,14 +29,14 @@ from dlf_jax.checkpoints.arrays import (
     read_safetensors,
     write_safetensors,
 )
-from dlf_jax.checkpoints.paths import flatten, nest
-from dlf_jax.coding.tables import Distribution, gaussian_tables_digest
-from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
-from dlf_jax.entropy.fixed_point import dequantize, quantize
-from dlf_jax.entropy.integer_context import IntegerContext
+from dlf_jax.entropy_coding.fixed_point import dequantize, quantize
+from dlf_jax.entropy_coding.integer_context import IntegerContext
+from dlf_jax.entropy_coding.tables import Distribution, gaussian_tables_digest
+from dlf_jax.entropy_coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.errors import UserError
 from dlf_jax.files import temporary_beside
 from dlf_jax.models.config import DLFConfig
+from dlf_jax.paths import flatten, nest
 
 BUNDLED = Path(__file__).parents[1] / "weights"
 

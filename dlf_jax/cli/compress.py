@@ -13,7 +13,7 @@ from dlf_jax.cli.session import (
     without_collection,
 )
 from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
-from dlf_jax.coding.coders import CODERS
+from dlf_jax.entropy_coding.coders import CODERS
 from dlf_jax.limits import Limits
 
 

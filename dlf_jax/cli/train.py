@@ -21,14 +21,14 @@ def train(arguments: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def export(arguments: tuple[str, ...]) -> None:
     """Makes a model directory of a training run; see `dlf export --help`."""
-    _run("dlf_jax.training.export", arguments, "grain")
+    _run("dlf_jax.training.export.export", arguments, "grain")
 
 
 @click.command(context_settings=_FORWARD)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def aot(arguments: tuple[str, ...]) -> None:
     """Compiles for a TPU slice that is not there; see `dlf aot --help`."""
-    _run("dlf_jax.training.aot", arguments)
+    _run("dlf_jax.training.devices.aot", arguments)
 
 
 def _run(module: str, arguments: tuple[str, ...], *libraries: str) -> None:

@@ -11,11 +11,11 @@ from dlf_jax.codec import spec
 from dlf_jax.codec.container import Header, pack, unpack
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
 from dlf_jax.codec.network import CompiledNetwork
-from dlf_jax.coding.coders import CODERS, coder_id
-from dlf_jax.coding.salvage import SalvagingDecoder
-from dlf_jax.coding.symbol_coder import SymbolDecoder
-from dlf_jax.coding.tables import load_gaussian_tables
-from dlf_jax.coding.token_tables import min_bits
+from dlf_jax.entropy_coding.coders import CODERS, coder_id
+from dlf_jax.entropy_coding.salvage import SalvagingDecoder
+from dlf_jax.entropy_coding.symbol_coder import SymbolDecoder
+from dlf_jax.entropy_coding.tables import load_gaussian_tables
+from dlf_jax.entropy_coding.token_tables import min_bits
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
@@ -115,8 +115,8 @@ class Codec:
           images: one image, uint8 (H, W, 3), or a list of them, of any sizes.  Each
             gives the same bytes alone as in a list.
           rate: rate index; `default_rate` if None.
-          coder: name of an entropy coder, see `coding.coders`.  Files of the default
-            one can be read everywhere.
+          coder: name of an entropy coder, see `dlf_jax.entropy_coding.coders`; files of
+            the default one can be read everywhere.
 
         Returns:
           The bytes of one file, or a list of them.

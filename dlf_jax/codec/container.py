@@ -1,4 +1,4 @@
-"""The header around the entropy-coded payload, see FORMAT.md.
+"""The header around the entropy-coded payload, see docs/format.md.
 
 14 bytes for images from 128 to 16383 pixels a side.  The checksum finds every damage
 within 16 consecutive bits and all but one in 65536 others.
@@ -8,7 +8,7 @@ import binascii
 import dataclasses
 
 from dlf_jax.codec import spec
-from dlf_jax.coding.coders import CODERS
+from dlf_jax.entropy_coding.coders import CODERS
 from dlf_jax.errors import UserError
 
 _CHECKSUM_BYTES = 2
@@ -25,7 +25,7 @@ class Header:
       model_id: first bytes of the fingerprint of the model that wrote it.
       rate: rate index, 0 for the smallest files.
       width, height: of the image, in pixels.
-      coder: entropy coder of the payload, see `coding.coders`.
+      coder: entropy coder of the payload, see `entropy_coding.coders`.
     """
 
     model_id: bytes

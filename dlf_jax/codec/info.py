@@ -3,7 +3,7 @@
 import dataclasses
 
 from dlf_jax.codec.container import unpack
-from dlf_jax.coding.coders import CODERS
+from dlf_jax.entropy_coding.coders import CODERS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from dlf_jax.coding.symbol_coder import MAX_SYMBOL, SymbolDecoder, SymbolEncoder
-from dlf_jax.coding.tables import scale_to_index
-from dlf_jax.ops.partition import fold, part_masks, unfold
+from dlf_jax.entropy_coding.partition import fold, part_masks, unfold
+from dlf_jax.entropy_coding.symbol_coder import MAX_SYMBOL, SymbolDecoder, SymbolEncoder
+from dlf_jax.entropy_coding.tables import scale_to_index
 
 
 @runtime_checkable

@@ -7,12 +7,12 @@ comes from the cache does not need it.
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dlf_jax.checkpoints.store import LoadedModel
 from dlf_jax.codec.programs import Program
 from dlf_jax.models.config import DLFConfig
+from dlf_jax.ops.pixels import to_signed, to_uint8
 from dlf_jax.typing import Float, Int, UInt8
 
 
@@ -77,7 +77,7 @@ def _analyze(config: DLFConfig) -> Callable:
     from dlf_jax.models.dlf import DLF
 
     def analyze(params, images, rate):
-        images = images.astype(jnp.float32) / 127.5 - 1.0
+        images = to_signed(images)
         variables = {"params": params}
         result = DLF(config).apply(variables, images, rate, method="analyze")
         return result.tokens, result.y
@@ -92,8 +92,7 @@ def _synthesize(config: DLFConfig) -> Callable:
         images = DLF(config).apply(
             {"params": params}, tokens, y_hat, rate, method="synthesize"
         )
-        images = jnp.clip(images, -1.0, 1.0) * 127.5 + 127.5
-        return jnp.floor(images + 0.5).astype(jnp.uint8)
+        return to_uint8(images)
 
     return synthesize
 

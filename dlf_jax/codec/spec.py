@@ -1,6 +1,6 @@
 """Every constant that changes a byte of a file.
 
-The remaining ones belong to the entropy coders (`coding/coders.py`), to the stored
+The others belong to the entropy coders (`dlf_jax.entropy_coding.coders`), to the stored
 Gaussian tables, and to the model, whose fingerprint each file carries.
 """
 

@@ -17,10 +17,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import struct
 
+from dlf_jax.entropy_coding.partition import NUM_PARTS, part_masks
 from dlf_jax.nn.depth_conv import DepthConvBlock
 from dlf_jax.nn.layers import Dense
 from dlf_jax.ops.bounds import lower_bound
-from dlf_jax.ops.partition import NUM_PARTS, part_masks
 from dlf_jax.ops.quantization import round_ste
 from dlf_jax.typing import Array, Float, Int
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from absl import flags
 
-from dlf_jax.training.settings import SETTINGS, explain, out_of_range, unknown
+from dlf_jax.training.settings.table import SETTINGS, explain, out_of_range, unknown
 
 _SETTING = re.compile(r"--?(?:no)?config\.([^=]+)=?(.*)", re.DOTALL)
 _TOLD_BY_MESSAGE = (flags.Error, OSError, TypeError, ValueError)

@@ -20,11 +20,11 @@ from ml_collections import config_flags
 from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.errors import UserError
 from dlf_jax.training.arguments import fail, parse
-from dlf_jax.training.checkpointing import absolute, read_config
-from dlf_jax.training.checks import check_settings
-from dlf_jax.training.distributed import exit_status, join_job
-from dlf_jax.training.loop import train
-from dlf_jax.training.resuming import restored
+from dlf_jax.training.run.checkpointing import absolute, read_config
+from dlf_jax.training.run.distributed import exit_status, join_job
+from dlf_jax.training.run.loop import train
+from dlf_jax.training.settings.checks import check_settings
+from dlf_jax.training.settings.resuming import restored
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from flax import traverse_util
 
 from dlf_jax.checkpoints.name_map import Layout, from_official, name_map, to_official
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.ops.windows import shift_masks
+from dlf_jax.paths import flatten
 
 CONFIG = DLFConfig(
     encoder=TrunkConfig(width=8, num_layers=2, num_heads=2),
@@ -79,8 +79,8 @@ def test_round_trip_is_exact(official):
     assert back.keys() == official.keys()
     for name, array in back.items():
         np.testing.assert_array_equal(array, official[name])
-    again = traverse_util.flatten_dict(from_official(back, CONFIG), sep="/")
-    for path, array in traverse_util.flatten_dict(params, sep="/").items():
+    again = flatten(from_official(back, CONFIG))
+    for path, array in flatten(params).items():
         np.testing.assert_array_equal(array, again[path])
 
 

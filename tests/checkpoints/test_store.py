@@ -6,7 +6,6 @@ import json
 import jax
 import numpy as np
 import pytest
-from flax import traverse_util
 
 from dlf_jax.checkpoints.arrays import LazyArray
 from dlf_jax.checkpoints.store import (
@@ -18,9 +17,10 @@ from dlf_jax.checkpoints.store import (
     save_model,
     write_directory,
 )
-from dlf_jax.coding.token_tables import fit_frequencies
+from dlf_jax.entropy_coding.token_tables import fit_frequencies
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
+from dlf_jax.paths import flatten
 
 CONFIG = VARIANTS["dlf-nano"]
 
@@ -223,7 +223,7 @@ def test_directory_is_json_and_safetensors_only(tmp_path):
         "gaussian_tables",
         "fingerprint",
     }
-    paths = traverse_util.flatten_dict(tiny_params(), sep="/")
+    paths = flatten(tiny_params())
     assert "vqgan/encoder/bias" in paths  # the fixture does contain a dropped part
 
 

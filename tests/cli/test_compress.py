@@ -12,8 +12,8 @@ from PIL import Image
 import dlf_jax
 from dlf_jax.cli.quality import Quality
 from dlf_jax.codec.codec import Codec
-from dlf_jax.coding.coders import CODERS, Coder
 from dlf_jax.data.image_io import read_image
+from dlf_jax.entropy_coding.coders import CODERS, Coder
 
 
 def test_there_and_back(dlf, photo, tiny_model):

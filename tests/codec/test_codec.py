@@ -11,8 +11,8 @@ import pytest
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import Header, pack, unpack
-from dlf_jax.coding.coders import CODERS, Coder
-from dlf_jax.coding.token_tables import min_bits
+from dlf_jax.entropy_coding.coders import CODERS, Coder
+from dlf_jax.entropy_coding.token_tables import min_bits
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 from tests.codec.tiny import TINY, make_model, random_image

@@ -1,17 +1,16 @@
-"""The example of FORMAT.md, decoded by the rules it states and by nothing else."""
+"""The example of docs/format.md, decoded by the rules it states and by nothing else."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
-import dlf_jax
 from dlf_jax.codec.container import unpack
-from dlf_jax.coding.range_coder import Decoder
-from dlf_jax.coding.tables import load_gaussian_tables
-from dlf_jax.coding.token_tables import token_distributions, uniform_frequencies
+from dlf_jax.entropy_coding.range_coder import Decoder
+from dlf_jax.entropy_coding.tables import load_gaussian_tables
+from dlf_jax.entropy_coding.token_tables import token_distributions, uniform_frequencies
 
-DOCUMENT = (Path(dlf_jax.__file__).parent / "codec/FORMAT.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "format.md").read_text("utf-8")
 
 
 def example() -> bytes:

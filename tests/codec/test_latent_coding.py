@@ -3,10 +3,10 @@
 import numpy as np
 
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
-from dlf_jax.coding.range_coder import Decoder, Encoder
-from dlf_jax.coding.symbol_coder import MAX_SYMBOL
-from dlf_jax.ops.partition import part_masks
-from tests.coding.streams import GAUSSIANS
+from dlf_jax.entropy_coding.partition import part_masks
+from dlf_jax.entropy_coding.range_coder import Decoder, Encoder
+from dlf_jax.entropy_coding.symbol_coder import MAX_SYMBOL
+from tests.entropy_coding.streams import GAUSSIANS
 
 
 class HandContext:

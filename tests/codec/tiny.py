@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlf_jax.checkpoints.store import save_model
-from dlf_jax.coding.token_tables import fit_frequencies
+from dlf_jax.entropy_coding.token_tables import fit_frequencies
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.models.dlf import DLF
 

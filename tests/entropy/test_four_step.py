@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dlf_jax.entropy.four_step import FourStepContext
-from dlf_jax.ops.partition import NUM_PARTS, part_masks
+from dlf_jax.entropy_coding.partition import NUM_PARTS, part_masks
 
 BATCH, GRID, CHANNELS, RATES = 2, (4, 6), 8, 3
 MODEL = FourStepContext(CHANNELS, RATES, 3)

@@ -6,10 +6,10 @@ import math
 import jax
 import jax.numpy as jnp
 import pytest
-from flax import traverse_util
 
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
+from dlf_jax.paths import flatten
 
 # Part -> beginnings of its parameter paths, and its size in the official network.
 SIZES_OF_DLF_L = {
@@ -85,7 +85,7 @@ def parameter_counts(name: str) -> dict[str, int]:
     shapes = jax.eval_shape(init, jax.random.key(0), image)
     return {
         path: math.prod(value.shape)
-        for path, value in traverse_util.flatten_dict(shapes, sep="/").items()
+        for path, value in flatten(shapes).items()
         if not path.endswith("_mask")
     }
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dlf_jax.entropy.gaussian import rounded_bits
+from dlf_jax.entropy_coding.partition import NUM_PARTS, part_masks
 from dlf_jax.models.dlf import DLF
-from dlf_jax.ops.partition import NUM_PARTS, part_masks
 
 SKIP = 0.12
 

@@ -7,20 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax.traverse_util import unflatten_dict
 from optax.tree_utils import tree_get_all_with_path
 
 from dlf_jax.checkpoints.name_map import convert, match_names, to_official
 from dlf_jax.checkpoints.official_names import CONV, NORM
 from dlf_jax.entropy.gaussian import noisy_bits
 from dlf_jax.models.dlf import DLF
+from dlf_jax.paths import flatten, nest
 from dlf_jax.perceptual.discriminator import PatchDiscriminator
 from dlf_jax.perceptual.lpips import LPIPS
-from dlf_jax.training import tasks
-from dlf_jax.training.optimizer import OptimizerConfig, make_optimizer
-from dlf_jax.training.stages import STAGES, path_names, trained_paths
-from dlf_jax.training.state import create_state
-from dlf_jax.training.steps import StepConfig, make_train_step
+from dlf_jax.training.stages import tasks
+from dlf_jax.training.stages.table import STAGES, trained_paths
+from dlf_jax.training.step.optimizer import OptimizerConfig, make_optimizer
+from dlf_jax.training.step.state import create_state
+from dlf_jax.training.step.train_step import StepConfig, make_train_step
 
 _LOSS = tasks.LossConfig(lpips_crop=256)  # the released weights of the terms
 # Last digits decide on which side of a kink of L1, LPIPS or the discriminator a value
@@ -64,7 +64,7 @@ def entries(module, table, **kwargs):
     )
     if isinstance(module, LPIPS):
         variables = variables["params"]
-    return match_names(table, {p: x.shape for p, x in path_names(variables).items()})
+    return match_names(table, {p: x.shape for p, x in flatten(variables).items()})
 
 
 def part_of(tiny, prefix, names):
@@ -91,7 +91,7 @@ def lpips(tiny):
 
 def assert_running(names, variables, golden, prefix):
     """Compares running statistics with stored ones."""
-    leaves = path_names(variables)
+    leaves = flatten(variables)
     stored = {n: golden[f"{prefix}{n}"] for n in names if "running" in n}
     assert len(stored) == 6
     for name, value in stored.items():
@@ -151,12 +151,12 @@ def train(tiny, stage, task, params, constants, num_steps):
         state, found = step(state, constants, batch)
         metrics.append(found)
     # After one update, Adam's first moment is the gradient times 1 - b1.
-    gradients = path_names(jax.tree.map(jnp.zeros_like, params))
+    gradients = flatten(jax.tree.map(jnp.zeros_like, params))
     for _, group in tree_get_all_with_path(first.opt_state, "mu"):
-        for path, moment in path_names(group).items():
+        for path, moment in flatten(group).items():
             if not isinstance(moment, optax.MaskedNode):
                 gradients[path] = moment / (1 - optimizer.b1)
-    return first, metrics, unflatten_dict(gradients, sep="/")
+    return first, metrics, nest(gradients)
 
 
 def test_discriminator(tiny, discriminator):
@@ -267,7 +267,7 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
     assert_running(names, state.params["discriminator"], golden, "disc_after_disc.")
 
     norms = json.loads((tiny.folder / "grad_norms.json").read_text())
-    disc = path_names(gradients.pop("discriminator"))
+    disc = flatten(gradients.pop("discriminator"))
     disc = {
         name: entry.layout.official(np.asarray(disc[entry.path]))
         for name, entry in names.items()

@@ -3,7 +3,7 @@
 import pytest
 
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.training.losses import LossConfig
+from dlf_jax.training.losses.image import LossConfig
 from tests.training import tiny
 
 

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training import plan
-from dlf_jax.training.sharding import (
+from dlf_jax.training.devices.sharding import (
     MeshConfig,
     batch_sharding,
     make_mesh,
     replicated,
 )
+from dlf_jax.training.run import plan
 from tests.training import tiny
 
 NUM_STEPS = 20

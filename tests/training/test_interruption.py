@@ -13,9 +13,10 @@ import pytest
 from etils import epath
 from PIL import Image
 
-from dlf_jax.training.checkpointing import load_state
-from dlf_jax.training.distributed import UNFINISHED
-from dlf_jax.training.stages import SEMANTIC_CODEBOOK, path_names
+from dlf_jax.paths import flatten
+from dlf_jax.training.run.checkpointing import load_state
+from dlf_jax.training.run.distributed import UNFINISHED
+from dlf_jax.training.stages.table import SEMANTIC_CODEBOOK
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,8 @@ def test_two_processes_do_what_one_does(start, uninterrupted, tmp_path):
 
     state, step = load_state(epath.Path(tmp_path))
     assert step == 12
-    wanted = path_names(uninterrupted["params"])
-    for path, found in path_names(state["params"]).items():
+    wanted = flatten(uninterrupted["params"])
+    for path, found in flatten(state["params"]).items():
         # Sums in another order can move a vector to the next code, which then moves.
         atol = 1e-2 if path == SEMANTIC_CODEBOOK else 1e-5
         np.testing.assert_allclose(found, wanted[path], rtol=1e-3, atol=atol)

@@ -11,7 +11,7 @@ import ml_collections
 
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.perceptual.lpips import LPIPS
-from dlf_jax.training.losses import LossConfig
+from dlf_jax.training.losses.image import LossConfig
 
 LPIPS_DIVISOR = 32
 

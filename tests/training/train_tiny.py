@@ -7,9 +7,9 @@ import json
 import sys
 
 from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training.checkpointing import absolute
-from dlf_jax.training.distributed import exit_status, join_job
-from dlf_jax.training.loop import train
+from dlf_jax.training.run.checkpointing import absolute
+from dlf_jax.training.run.distributed import exit_status, join_job
+from dlf_jax.training.run.loop import train
 from tests.training import tiny
 
 

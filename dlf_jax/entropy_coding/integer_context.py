@@ -1,0 +1,178 @@
+"""The context model of a file: `FourStepContext` in exact integer arithmetic.
+
+Encoder and decoder must agree on the probability of every symbol to the last bit, on
+any two machines.  So files are not written with the floating-point network that was
+trained, but with this one, on the host, with weights that are rounded once and stored.
+"""
+
+import functools
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+from jaxtyping import Float, Int
+
+from dlf_jax.entropy_coding import fixed_point as fp
+from dlf_jax.entropy_coding.partition import part_masks
+
+# Cells whose widest features are in memory at a time.
+_CHUNK = 1024
+
+_PRIOR = ("prior_0", "prior_1")
+
+# Found at import, before other threads compile programs: threadpoolctl (3.6 and 3.8)
+# locks the dynamic linker and then waits for the GIL, while a thread that imports a
+# compiled module holds the GIL and waits for the linker.
+_BLAS = threadpoolctl.ThreadpoolController()
+
+
+class IntegerContext:
+    """Prior and context networks of a model.
+
+    See docs/architecture.md#four-step-context-model.
+
+    Args:
+      params: parameters of `FourStepContext`, flat, as from `fixed_point.quantize`.
+      skip_threshold: symbols with a smaller scale are not coded.
+
+    Raises:
+      ValueError: the parameters do not allow exact arithmetic.
+    """
+
+    def __init__(self, params: Mapping[str, np.ndarray], skip_threshold: float):
+        params = fp.checked(params)
+        self.prior_vector = params.pop("prior_vector")
+        self.layers: dict[str, dict[str, Any]] = {}
+        for path, value in params.items():
+            layer, _, name = path.rpartition("/")
+            self.layers.setdefault(layer, {})[name] = value
+        blocks = {layer.partition("/")[0] for layer in self.layers}
+        num_spatial = sum(name.startswith("spatial_") for name in blocks)
+        self.spatial = tuple(f"spatial_{i}" for i in range(num_spatial))
+        self.skip_threshold = skip_threshold
+        self._small_prior = functools.cache(self._small_prior)
+
+    def of_image(self, rate: int, grid: tuple[int, int]) -> "ImageContext":
+        """The context model of one latent of `grid` = (height, width) cells."""
+        return ImageContext(self, rate, grid)
+
+    def block(
+        self, name: str, x: Float[np.ndarray, "h w C"]
+    ) -> Float[np.ndarray, "h w D"]:
+        """`DepthConvBlock` `name`."""
+        layers = self.layers
+        h = fp.leaky_relu(fp.dense(layers[f"{name}/conv_in"], x), 0.01)
+        h = fp.depthwise_conv(layers[f"{name}/depth_conv"], h)
+        h = fp.dense(layers[f"{name}/conv_out"], h)
+        if f"{name}/adaptor" in layers:
+            x = fp.dense(layers[f"{name}/adaptor"], x)
+        x = fp.add(x, h)
+        cells = x.reshape(-1, x.shape[-1])
+        for start in range(0, len(cells), _CHUNK):
+            chunk = cells[start : start + _CHUNK]
+            wide = fp.dense(layers[f"{name}/ffn_in"], chunk)
+            u, v = np.split(wide, 2, axis=-1)
+            h = fp.add(fp.leaky_relu(u, 0.1), fp.leaky_relu(v, 0.01))
+            chunk[:] = fp.add(chunk, fp.dense(layers[f"{name}/ffn_out"], h))
+        return cells.reshape(x.shape)
+
+    def prior(
+        self, rate: int, grid: tuple[int, int]
+    ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
+        """Step, scales and means of part 0 together, and what all later parts see.
+
+        Every cell starts from one vector, so that only the nearest borders tell cells
+        apart: all that are out of their reach are one cell of a smaller grid.
+        """
+        kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in _PRIOR]
+        reach = sum(len(kernel) // 2 for kernel in kernels)
+        small = tuple(min(side, 2 * reach + 1) for side in grid)
+        cells = np.ix_(*(_nearest(side, reach) for side in grid))
+        x, common = self._small_prior(rate, small)
+        return x[cells], common[cells]
+
+    def _small_prior(
+        self, rate: int, grid: tuple[int, ...]
+    ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
+        """What `prior` repeats; kept for the next image."""
+        vector = self.prior_vector[rate]
+        x = np.broadcast_to(vector, (*grid, len(vector)))
+        with _one_thread:
+            for name in _PRIOR:
+                x = self.block(name, x)
+            return x, fp.dense(self.layers["reduction"], x)
+
+
+class ImageContext:
+    """`latent_coding.ContextModel` of one image.
+
+    All numbers that go in or out are multiples of 1/`fixed_point.ONE`, in float32,
+    which holds them exactly.
+
+    Attributes:
+      quant_step: width of a quantisation step at every position, at least 0.5.
+      skip_threshold: symbols with a smaller scale are not coded.
+    """
+
+    def __init__(self, model: IntegerContext, rate: int, grid: tuple[int, int]):
+        self._model = model
+        x, self._common = model.prior(rate, grid)
+        step, self._scales, self._means = np.split(x, 3, axis=-1)
+        self._masks = part_masks(*step.shape)
+        self.quant_step = _to_float(np.maximum(step, fp.ONE // 2))
+        self.skip_threshold = model.skip_threshold
+
+    def step(
+        self, part: int, decoded: Float[np.ndarray, "1 h w N"]
+    ) -> tuple[Float[np.ndarray, "1 h w N"], Float[np.ndarray, "1 h w N"]]:
+        """Scales and means of a part, zero outside it, given all earlier parts."""
+        if part == 0:
+            scales, means = self._scales, self._means
+        else:
+            seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
+            x = np.concatenate([seen, self._common], axis=-1)
+            with _one_thread:
+                for name in (f"adaptor_{part}", *self._model.spatial):
+                    x = self._model.block(name, x)
+            scales, means = np.split(x, 2, axis=-1)
+        mask = self._masks[part]
+        return _to_float(scales * mask), _to_float(means * mask)
+
+
+def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
+    """Of each cell, the one of min(side, 2 reach + 1) that is as far from the ends."""
+    cells = np.arange(side)
+    left_out = max(side - 2 * reach - 1, 0)
+    return np.maximum(np.minimum(cells, reach), cells - left_out)
+
+
+class _OneThread:
+    """Keeps matrix products to one thread, while any thread is in its block.
+
+    They are small, and several threads wait for each other at the end of each: beside
+    other work (a compilation, another image) that takes ten times as long.
+    """
+
+    def __init__(self):
+        self._lock, self._inside, self._limit = threading.Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = _BLAS.limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *exc_info: Any) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.restore_original_limits()
+
+
+_one_thread = _OneThread()
+
+
+def _to_float(x: Float[np.ndarray, "h w N"]) -> Float[np.ndarray, "1 h w N"]:
+    return (x / fp.ONE).astype(np.float32)[None]

@@ -1,0 +1,1 @@
+"""Accelerators: meshes, chips and compiled programs."""

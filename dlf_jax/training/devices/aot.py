@@ -1,0 +1,206 @@
+"""Compiles for a TPU slice that is not there: does it fit, and what would it do?
+
+  dlf aot --topology=v5e:4x4 --config=configs/dlf.py:preset=l,stage=vqgan
+
+Needs the extra aot.
+"""
+
+import os
+import re
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+from absl import app, flags
+from flax import linen as nn
+from jax.experimental import topologies
+from jax.sharding import Mesh
+from ml_collections import config_flags
+
+from dlf_jax.errors import UserError
+from dlf_jax.extras import needs
+from dlf_jax.libtpu import expect_no_tpu
+from dlf_jax.models.config import DLFConfig
+from dlf_jax.models.dlf import DLF
+from dlf_jax.models.variants import VARIANTS
+from dlf_jax.training.arguments import fail, parse
+from dlf_jax.training.devices.hlo_report import HEADER, report
+from dlf_jax.training.devices.sharding import (
+    MeshConfig,
+    batch_sharding,
+    make_mesh,
+    replicated,
+)
+from dlf_jax.training.run.plan import make_plan
+from dlf_jax.training.settings.checks import check_settings
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
+)
+_TOPOLOGY = flags.DEFINE_string(
+    "topology", None, "Slice of chips, such as v5e:4x4, v6e:2x4 or v5p:2x2x1."
+)
+_PHOTO = flags.DEFINE_integer(
+    "photo",
+    None,
+    "Compile the codec for photos of this side instead of a stage.",
+    lower_bound=1,
+)
+
+
+_NAME = re.compile(r"([a-z0-9 ]+):(\d+(?:x\d+){1,2})((?:_un|_)twisted)?")
+# What people and other tools call them.
+_SYNONYMS = {"v5litepod": "v5e", "v7x": "tpu7x"}
+# Their two cores make one device, as on the real ones. Others have no such mode.
+_MEGACORE = {"v4", "v5p"}
+
+
+def slice_of(topology: str) -> list[Any]:
+    """Devices of a slice by its name, such as "v5e:4x4"; capitals do not matter.
+
+    Raises:
+      UserError: libtpu is missing, in use, or does not know the slice.
+    """
+    unknown = f"unknown TPU topology {topology!r}: try v5e:4x4, v6e:2x4 or v5p:2x2x1"
+    match = _NAME.fullmatch(topology.strip().lower())
+    if match is None:
+        raise UserError(unknown)
+    chip, shape, twist = match.groups(default="")
+    chip = _SYNONYMS.get(chip, chip)
+    options = {"chip_config_name": "megacore"} if chip in _MEGACORE else {}
+    if set(shape.split("x")) == {"1"}:  # less than the four chips of most hosts
+        options["chips_per_host_bounds"] = [1, 1, 1]
+    if "TPU_LIBRARY_PATH" not in os.environ:
+        needs("libtpu", "aot", '"jax[tpu]"')
+    # The slice is described, not asked for: nothing here must look for a TPU, nor wait
+    # for a process that has one.
+    expect_no_tpu()
+    os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"
+    try:
+        found = topologies.get_topology_desc(
+            f"{chip}:{shape}{twist}", platform="tpu", **options
+        )
+    except Exception as error:  # libtpu and jax raise many kinds
+        reason = str(error).strip().splitlines()[0]
+        if "lockfile" in reason:
+            raise UserError(
+                "another process uses libtpu and holds /tmp/libtpu_lockfile: wait for "
+                "its end, or remove the file if there is none"
+            ) from error
+        reason = reason.removeprefix("INVALID_ARGUMENT: ")
+        raise UserError(f"{unknown} (libtpu: {reason})") from error
+    return list(found.devices)
+
+
+def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
+    """The train step of a stage, compiled for arrays that are not there."""
+    plan = make_plan(config, mesh)
+    state = _placed(plan.shapes, plan.placements)
+    constants = _placed(_constants(plan.task, config), replicated(mesh))
+    side = config.crop.size
+    batch = jax.ShapeDtypeStruct(
+        (config.batch_size, side, side, 3), jnp.uint8, sharding=batch_sharding(mesh)
+    )
+    return plan.train_step.lower(state, constants, batch).compile()
+
+
+def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
+    """Both networks of the codec for one photo on one chip, by command."""
+    model, whole = DLF(config), replicated(make_mesh(MeshConfig(), [device]))
+    tile = config.tile_size
+    image = jnp.zeros((1, tile, tile, 3))
+    params = jax.eval_shape(
+        lambda key: model.init(key, image, jnp.zeros(1, jnp.int32), method=_codec),
+        jax.random.key(0),
+    )
+    tiles, cells = (side // tile) ** 2, side // config.detail_stride
+
+    def struct(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=whole)
+
+    rate = struct((1,), jnp.int32)
+    calls = {
+        "compress": ("analyze", struct((1, side, side, 3), jnp.float32), rate),
+        "decompress": (
+            "synthesize",
+            struct((tiles, config.num_tokens), jnp.int32),
+            struct((1, cells, cells, config.latent_channels), jnp.float32),
+            rate,
+        ),
+    }
+    params = _placed(params, whole)
+    return {
+        name: jax.jit(
+            lambda p, *args, method=method: model.apply(p, *args, method=method)
+        )
+        .lower(params, *arguments)
+        .compile()
+        for name, (method, *arguments) in calls.items()
+    }
+
+
+def _codec(model: DLF, image: Any, rate: Any) -> None:
+    """Touches every parameter that the codec has."""
+    analysis = model.analyze(image, rate)
+    model.prior(rate, analysis.y.shape[1:3])
+    model.synthesize(analysis.tokens, analysis.y, rate)
+
+
+def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
+    """Shapes of what the loop hands to every step."""
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+
+    def shapes(network: nn.Module) -> Any:
+        return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]
+
+    return {
+        "lmbda": jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
+        "perceptual": {name: shapes(net) for name, net in task.perceptual.items()},
+    }
+
+
+def _placed(shapes: Any, placements: Any) -> Any:
+    """Shapes with shardings; `placements` is a tree of them, or one for all."""
+    if isinstance(placements, jax.sharding.Sharding):
+        placements = jax.tree.map(lambda _: placements, shapes)
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        shapes,
+        placements,
+    )
+
+
+def main(_: list[str]) -> None:
+    """Compiles, and prints a row of the table."""
+    if _CONFIG.value is None or _TOPOLOGY.value is None:
+        fail("name the slice with --topology and the settings with --config")
+    jax.config.update("jax_platforms", "cpu")
+    config = _CONFIG.value
+    try:
+        check_settings(config)
+        model = VARIANTS[config.model]
+        if _PHOTO.value and _PHOTO.value % model.tile_size:
+            raise UserError(
+                f"--photo must be a multiple of the tile of {config.model}, "
+                f"{model.tile_size}, not {_PHOTO.value}"
+            )
+        devices = slice_of(_TOPOLOGY.value)
+        if _PHOTO.value:
+            programs = compile_codec(model, devices[0], _PHOTO.value)
+            shape, batch = "1x1", 1
+        else:
+            mesh = make_mesh(MeshConfig(**config.mesh), devices)
+            programs = {config.stage: compile_stage(config, mesh)}
+            shape, batch = "x".join(map(str, mesh.devices.shape)), config.batch_size
+    except UserError as error:
+        fail(str(error))
+    print(HEADER)
+    for name, program in programs.items():
+        print(report(name, shape, batch, program, devices[0].device_kind))
+
+
+if __name__ == "__main__":
+    read = partial(parse, command="dlf aot", config=_CONFIG, description=__doc__)
+    app.run(main, flags_parser=read)

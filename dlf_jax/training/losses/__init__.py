@@ -1,0 +1,1 @@
+"""Loss terms, and the weights that follow the rate."""

@@ -1,0 +1,1 @@
+"""A training run: everything with side effects."""

@@ -1,0 +1,284 @@
+"""The training loop: the one place with side effects."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+from etils import epath
+from jax.interpreters.partial_eval import dce_jaxpr
+from jax.sharding import Mesh
+
+from dlf_jax.compilation import compiler_options
+from dlf_jax.data.crops import CropConfig, center_crop
+from dlf_jax.data.photos import Photos, split_holdout
+from dlf_jax.data.pipeline import train_batches
+from dlf_jax.data.sources import open_source
+from dlf_jax.errors import UserError
+from dlf_jax.paths import flatten, nest
+from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
+from dlf_jax.training.devices.sharding import (
+    MeshConfig,
+    batch_sharding,
+    make_mesh,
+    replicated,
+)
+from dlf_jax.training.devices.utilization import step_flops, utilization
+from dlf_jax.training.run import checkpointing
+from dlf_jax.training.run.distributed import Stop, agreed
+from dlf_jax.training.run.divergence import check_finite
+from dlf_jax.training.run.donors import Inheritance, graft_moments, inherit
+from dlf_jax.training.run.monitor import Monitor
+from dlf_jax.training.run.plan import (
+    Plan,
+    init_arguments,
+    make_plan,
+    step_options,
+)
+from dlf_jax.training.run.profiling import profile_steps
+from dlf_jax.training.run.validation import Findings, make_validate
+from dlf_jax.training.settings.resuming import check_unchanged
+from dlf_jax.training.stages.table import STAGES
+from dlf_jax.training.step.codebooks import IN_USE
+from dlf_jax.training.step.state import TrainState
+from dlf_jax.training.step.train_step import mean_metrics
+
+
+def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
+    """Runs one stage, from wherever `workdir` says it stands.
+
+    Args:
+      config: settings that `dlf_jax.training.settings.checks.check_settings` accepts.
+      workdir: absolute or a URL; receives ``config.json``, ``checkpoints/`` and the
+        reports of `dlf_jax.training.run.monitor`.
+
+    Returns:
+      The last state.
+
+    Raises:
+      UserError: unusable photos, donors or checkpoints, or other settings than those
+        of the run in `workdir`.
+      FloatingPointError: something is no longer finite; the last checkpoint is good.
+      KeyboardInterrupt: Ctrl-C, after a checkpoint was saved.
+    """
+    # ---- Model, loss, optimiser, placement -------------------------------------------
+    mesh = make_mesh(MeshConfig(**config.mesh))
+    plan = make_plan(config, mesh)
+
+    # ---- Where to start: resume this run, else earlier stages, else scratch ----------
+    source = open_source(config.data)
+    resuming = checkpointing.has_checkpoint(workdir)
+    if resuming:
+        check_unchanged(checkpointing.read_config(workdir), config.to_dict())
+    else:
+        stage = STAGES[config.stage]
+        needs = stage.needs_for(tune_semantic=config.tune_semantic)
+        inheritance = inherit(config.stage, config.init_from, plan.shapes.params, needs)
+    # Nothing is written before settings, photos and donors are found good.
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{workdir} cannot be made: {error.strerror or error}; name another "
+            "--workdir"
+        ) from error
+    checkpoints = checkpointing.Checkpoints(workdir)
+    resumed_data = None
+    if resuming:
+        state, resumed_data = checkpoints.restore(plan.shapes, plan.placements)
+        _say(f"resuming at step {int(state.step)}")
+    else:
+        state = _first_state(plan, config, inheritance)
+
+    # ---- Data ------------------------------------------------------------------------
+    kept, held_out = split_holdout(source)
+    load = partial(
+        Photos,
+        source,
+        max_undecodable=config.max_undecodable,
+        num_threads=config.num_threads,
+    )
+    photos = load(kept, cache=config.cache_photos)
+    validate = _make_validate(plan, mesh, load(held_out), config)
+    first_step = int(state.step)
+    batches = train_batches(
+        photos,
+        CropConfig(**config.crop),
+        batch_size=config.batch_size // jax.process_count(),
+        seed=config.seed,
+        process_index=jax.process_index(),
+        num_processes=jax.process_count(),
+        num_threads=config.num_threads,
+    )
+    if resumed_data is not None:
+        batches.set_state(resumed_data)
+    # The photos are there: what is kept are settings that a run goes on with.
+    if jax.process_index() == 0:
+        checkpointing.write_config(workdir, config.to_dict())
+
+    # ---- Loop ------------------------------------------------------------------------
+    everywhere, sharded = replicated(mesh), batch_sharding(mesh)
+    perceptual = {name: _load_perceptual(name) for name in plan.task.perceptual}
+    rungs, train_step, flops = jax.device_get(state.rungs), None, None
+    lmbda = plan.rate.lmbda(rungs)
+    constants = jax.device_put({"perceptual": perceptual, "lmbda": lmbda}, everywhere)
+    pending, saved_at = [], time.monotonic()
+    with (
+        Stop() as stop,
+        Monitor(
+            workdir,
+            first_step=first_step,
+            num_steps=config.steps,
+            batch_size=config.batch_size,
+            main_process=jax.process_index() == 0,
+        ) as monitor,
+        profile_steps(workdir / "profile", *config.profile) as after_step,
+    ):
+        for step in range(first_step + 1, config.steps + 1):
+            batch = jax.make_array_from_process_local_data(sharded, next(batches))
+            if train_step is None:
+                train_step = plan.train_step.lower(state, constants, batch).compile()
+                flops = step_flops(train_step, config.accumulate)
+                monitor.restart_clock(step - 1)
+            state, metrics = train_step(state, constants, batch)
+            after_step(step, metrics)
+            pending.append(metrics)
+            # The host is one step ahead and no more: a signal waits for two steps.
+            jax.block_until_ready(pending[-2:][0])
+            # Read once: a signal that comes later is for the next step, which saves.
+            stopping = stop.requested(step)
+            last = step == config.steps or stopping
+            validating = step % config.validation.every == 0 or step == config.steps
+            if step % config.log_every and not (last or validating):
+                continue
+            means = mean_metrics(pending)
+            means |= {f"lmbda/{r}": float(value) for r, value in enumerate(lmbda)}
+            seconds = monitor.seconds_per_step(step)
+            means |= utilization(flops, seconds, mesh.devices.flat[0].device_kind)
+            if photos.num_undecodable:
+                means["undecodable"] = photos.num_undecodable
+            monitor.train(step, means)
+            check_finite(means, pending, step)
+            pending = []
+            found = Findings()
+            if validating:
+                params = state.params if state.ema is None else state.ema
+                found = validate(params, constants)
+                monitor.validation(step, found.metrics, found.pictures)
+                if found.bpp:
+                    rungs = plan.rate.adapt(rungs, found.bpp)
+                    lmbda = plan.rate.lmbda(rungs)
+                    state = state.replace(rungs=jax.device_put(rungs, everywhere))
+                    constants["lmbda"] = jax.device_put(lmbda, everywhere)
+            due = time.monotonic() - saved_at > 60 * config.save_minutes
+            if last or validating or agreed(due):
+                checkpoints.save(
+                    step,
+                    state,
+                    config=config.to_dict(),
+                    data=batches.get_state(),
+                    loss=found.metrics.get("loss"),
+                )
+                saved_at = time.monotonic()
+                monitor.restart_clock(step)
+            if stopping:
+                monitor.say(
+                    f"stopped at step {step}; the same command goes on from here"
+                )
+                break
+        checkpoints.close()
+    if stop.interrupted:
+        raise KeyboardInterrupt
+    return state
+
+
+def _first_state(
+    plan: Plan, config: ml_collections.ConfigDict, inheritance: Inheritance
+) -> TrainState:
+    """State before the first update, with what earlier stages made of it."""
+    params, moments, reports = inheritance
+    for report in reports:
+        _say(report)
+    leaves = flatten(params)
+    taken = [
+        path
+        for path in plan.shapes.usage
+        if not isinstance(leaves[path], jax.ShapeDtypeStruct)
+    ]
+    params = _with_fresh(params, plan, init_arguments(config, plan.model))
+    params = jax.device_put(params, plan.placements.params)
+    create = jax.jit(
+        plan.create,
+        donate_argnums=0,
+        out_shardings=plan.placements,
+        # It runs once: optimising takes longer.
+        compiler_options=compiler_options(jax.default_backend(), quick=True),
+    )
+    state = create(params)
+    for path in taken:
+        counts = np.full(state.usage[path].shape, IN_USE, np.float32)
+        state.usage[path] = jax.device_put(counts, plan.placements.usage[path])
+    if config.optimizer_from_donor and moments is None:
+        _say("moments: fresh, for the last donor has none")
+    elif config.optimizer_from_donor:
+        opt_state, report = graft_moments(state.opt_state, moments)
+        _say(f"moments: {report}")
+        opt_state = jax.device_put(opt_state, plan.placements.opt_state)
+        state = state.replace(opt_state=opt_state)
+    return state
+
+
+def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array]) -> Any:
+    """`params` with initial values where it holds shapes; nothing else is computed.
+
+    Every drawing is a program of its own, the same for arrays of the same shape: one
+    program of them all takes three times as long to compile.
+    """
+    leaves = flatten(params)
+    fresh = [p for p, x in leaves.items() if isinstance(x, jax.ShapeDtypeStruct)]
+    if not fresh:
+        return params
+
+    def init(*arguments):
+        drawn = flatten(plan.task.init(*arguments))
+        return [drawn[path] for path in fresh]
+
+    traced = jax.make_jaxpr(init)(*arguments)
+    jaxpr, _ = dce_jaxpr(traced.jaxpr, [True] * len(fresh), instantiate=True)
+    drawn = jax.device_get(jax.core.eval_jaxpr(jaxpr, traced.consts, *arguments))
+    leaves |= dict(zip(fresh, drawn, strict=True))
+    return nest(leaves)
+
+
+def _load_perceptual(term: str) -> Any:
+    """Parameters of the frozen network behind a term of the image loss."""
+    if term == "dists":
+        return load_dists_params()
+    return load_lpips_params({"lpips": "vgg", "lpips_alex": "alex"}[term])
+
+
+def _make_validate(
+    plan: Plan, mesh: Mesh, photos: Photos, config: ml_collections.ConfigDict
+) -> Callable[[Any, Any], Findings]:
+    """Validation on centre crops of some of `photos`."""
+    size = config.validation.size
+    count = min(len(photos), config.validation.photos)
+    crops = [center_crop(photos[i], size) for i in range(count)]
+    return make_validate(
+        STAGES[config.stage].objective,
+        plan.model,
+        np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8),
+        plan.eval_step,
+        batch_size=config.batch_size,
+        sharded=batch_sharding(mesh),
+        replicated=replicated(mesh),
+        compiler_options=step_options(config, mesh),
+    )
+
+
+def _say(message: str) -> None:
+    if jax.process_index() == 0:
+        print(message, flush=True)

@@ -1,0 +1,1 @@
+"""Stages: what each one trains, and its loss."""

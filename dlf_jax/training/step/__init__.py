@@ -1,0 +1,1 @@
+"""The jitted step: pure functions of state and batch."""

@@ -1,0 +1,122 @@
+"""Adam or Muon in groups, with a schedule, and a limit on gradients as an option."""
+
+import dataclasses
+from typing import Any, Literal
+
+import jax
+import optax
+import optax.contrib
+
+from dlf_jax.paths import flatten
+from dlf_jax.training.stages.table import (
+    ADVERSARY,
+    TRAINED,
+    Rules,
+    match_rules,
+    select,
+    trained_paths,
+)
+
+Schedule = Literal["cosine", "constant"]
+Name = Literal["adam", "muon"]
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """Settings of the optimiser.
+
+    Attributes:
+      lr: peak of the learning rate.
+      warmup_steps: steps from 0 to the peak, fewer than there are.
+      final_factor: learning rate of the last step over the peak, with "cosine".
+      clip_norm: limit on the norm of the gradient of all trained ones; 0 for none.
+      b1, b2: decay of Adam's moments.
+      name: "adam", as released, or "muon" (arXiv 2502.16982): updates of kernels get
+        singular values of one size, and what is no kernel is left to Adam with
+        Nesterov's momentum.  Learning rates mean about the same to both.
+      schedule: what follows the warm-up: "cosine", a half one down to the last step, or
+        "constant", as released.
+    """
+
+    lr: float
+    warmup_steps: int
+    final_factor: float
+    clip_norm: float
+    b1: float
+    b2: float
+    schedule: Schedule = "cosine"
+    name: Name = "adam"
+
+
+def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
+    """Learning rate of every step of a stage."""
+    warmup = config.warmup_steps
+    if config.schedule == "constant":
+        if not warmup:
+            return optax.constant_schedule(config.lr)
+        return optax.linear_schedule(0.0, config.lr, warmup)
+    return optax.warmup_cosine_decay_schedule(
+        init_value=0.0 if warmup else config.lr,
+        peak_value=config.lr,
+        warmup_steps=warmup,
+        decay_steps=num_steps,
+        end_value=config.final_factor * config.lr,
+    )
+
+
+def make_optimizer(
+    config: OptimizerConfig, num_steps: int, params: Any, rules: Rules
+) -> optax.GradientTransformation:
+    """Optimiser of the parameters that `rules` train; it is given these alone.
+
+    Every group has moments and a step count of its own.  The norm that is clipped is
+    that of all groups but the discriminator, whose gradient is clipped by itself.
+
+    Args:
+      config: settings.
+      num_steps: length of the stage.
+      params: all parameters of the stage, or their shapes.
+      rules: see `dlf_jax.training.stages.table`.
+
+    Raises:
+      ValueError: `rules` do not fit `params`.
+    """
+    labels = match_rules(params, rules)
+    groups = select(labels, trained_paths(params, rules))
+    names = sorted(set(flatten(groups).values()))
+    chain = [
+        optax.multi_transform(dict.fromkeys(names, _direction(config)), groups),
+        optax.scale_by_learning_rate(make_schedule(config, num_steps)),
+    ]
+    if config.clip_norm:
+        clip = optax.clip_by_global_norm(config.clip_norm)
+        players = jax.tree.map(lambda g: g if g == ADVERSARY else TRAINED, groups)
+        both = {TRAINED: clip, ADVERSARY: clip}
+        chain.insert(0, optax.multi_transform(both, players))
+    return optax.chain(*chain)
+
+
+def _direction(config: OptimizerConfig) -> optax.GradientTransformation:
+    """Gradients to what the learning rate scales."""
+    if config.name == "adam":
+        return optax.scale_by_adam(b1=config.b1, b2=config.b2)
+    descent = optax.contrib.muon(
+        1.0,
+        adam_b1=config.b1,
+        adam_b2=config.b2,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=_matrices,
+    )
+    return optax.chain(descent, optax.scale(-1.0))
+
+
+def _matrices(params: Any) -> Any:
+    """How kernels are matrices; None for what is none, depthwise kernels included."""
+
+    def axes(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+        if path[-1].key != "kernel" or leaf.shape[-2] == 1:
+            return None
+        *inputs, outputs = range(leaf.ndim)
+        return optax.contrib.MuonDimensionNumbers(tuple(inputs), outputs)
+
+    return jax.tree_util.tree_map_with_path(axes, params)

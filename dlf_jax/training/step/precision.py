@@ -1,0 +1,55 @@
+"""Mixed precision as a table over parameters.
+
+Every layer computes in the type of its kernel (`dlf_jax.nn.layers`), so a step that
+hands in some parameters in bfloat16 computes the rest of the network around them in
+float32: what the entropy model, the normalisations, the quantisers and the losses see.
+The parameters themselves, their gradients and the optimiser stay in float32.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from dlf_jax.paths import flatten, nest
+from dlf_jax.training.stages.table import Rules, match_rules
+
+DTYPES = ("float32", "bfloat16")
+
+_FULL, _REDUCED = "float32", "reduced"
+
+_COMPUTE_TYPES: Rules = (
+    # The context model and the discriminator, a part of the loss.
+    ("(context|discriminator)/.*", _FULL),
+    (".*/(norm|norm_[a-z0-9]+|[a-z]+_norm)/(scale|bias)", _FULL),
+    # Sums of 9 or 25 products, on units that have no reduced type.
+    (".*/(convnext_[0-9]+/conv|depth_conv)/.*", _FULL),
+    # What is quantised, what becomes a probability, what becomes an image.
+    ("encoder/semantic/conv_out/.*|vqgan/quant_conv/.*", _FULL),
+    ("analysis/block_3/ffn_out/.*|fusion/head_out/.*|head/.*", _FULL),
+    ("vqgan/decoder/(conv_out|linear)/.*", _FULL),
+    (".*/(kernel|bias)", _REDUCED),
+    # Codebooks, positions, tokens, gains, masks: looked up or added.
+    (".*", _FULL),
+)
+
+
+def compute_params(params: Any, dtype: str) -> Any:
+    """Parameters in the types in which a step computes with them.
+
+    Args:
+      params: nested dictionaries of float32 parameters.
+      dtype: type of linear maps and convolutions, one of `DTYPES`.
+
+    Returns:
+      The same tree; `params` itself for "float32".  Gradients through the conversion
+      are float32.
+    """
+    if dtype == _FULL:
+        return params
+    labels = flatten(match_rules(params, _COMPUTE_TYPES, all_rules=False))
+    types = {_FULL: _FULL, _REDUCED: dtype}
+    leaves = {
+        path: jnp.asarray(leaf, types[labels[path]])
+        for path, leaf in flatten(params).items()
+    }
+    return nest(leaves)

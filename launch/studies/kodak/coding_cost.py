@@ -1,0 +1,165 @@
+"""Where the bytes and the seconds of files go.
+
+  python launch/studies/kodak/coding_cost.py MODEL PHOTO... [--workdir RUN]
+
+Means over photos, whose sides must be multiples of the model's tile.  RUN is the
+training run that MODEL was exported from: it has the context model before rounding.
+"""
+
+import time
+
+import click
+import jax.numpy as jnp
+import numpy as np
+
+from dlf_jax.checkpoints.store import load_model
+from dlf_jax.codec.codec import Codec
+from dlf_jax.codec.container import unpack
+from dlf_jax.codec.latent_coding import encode_latent
+from dlf_jax.data.image_io import read_image
+from dlf_jax.entropy.four_step import FourStepContext
+from dlf_jax.entropy_coding.coders import CODERS
+from dlf_jax.entropy_coding.tables import load_gaussian_tables
+from dlf_jax.training.run.checkpointing import absolute, averaged, load_state
+
+GAUSSIANS = load_gaussian_tables().rows
+
+
+class Meter:
+    """A `SymbolEncoder` that adds up -log2 of probabilities, and codes nothing."""
+
+    def __init__(self):
+        self.bits = 0.0
+
+    def encode(self, symbols, rows):
+        """Adds the information of symbols under Gaussian tables."""
+        for symbol, row in zip(symbols[rows >= 0], rows[rows >= 0], strict=True):
+            distribution = GAUSSIANS[row]
+            (interval,) = distribution.intervals(np.array([symbol]))
+            self.bits += distribution.bits[interval]
+            if interval == distribution.size:
+                entry = symbol - distribution.offset
+                value = -2 * entry if entry < 0 else 2 * (entry - interval) + 1
+                self.bits += 4 + np.floor(np.log2(value))
+
+
+class FloatContext:
+    """`latent_coding.ContextModel` of one image, as it was trained."""
+
+    def __init__(self, params, config, rate, grid):
+        self._model = FourStepContext(
+            config.latent_channels, config.num_rates, config.num_spatial_blocks
+        )
+        self._params = params
+        self._prior = self._apply("prior", jnp.array([rate]), grid)
+        self.quant_step = np.asarray(self._prior.step)
+        self.skip_threshold = config.skip_threshold
+
+    def _apply(self, method, *args):
+        return self._model.apply({"params": self._params}, *args, method=method)
+
+    def step(self, part, decoded):
+        """Scales and means of a part."""
+        scales, means = self._apply("step", part, jnp.asarray(decoded), self._prior)
+        return np.asarray(scales), np.asarray(means)
+
+
+class TimedContext:
+    """The integer context model of one image, which adds up its own seconds."""
+
+    def __init__(self, model, rate, grid):
+        start = time.perf_counter()
+        self._context = model.of_image(rate, grid)
+        self.seconds = time.perf_counter() - start
+        self.quant_step = self._context.quant_step
+        self.skip_threshold = self._context.skip_threshold
+
+    def step(self, part, decoded):
+        """Scales and means of a part."""
+        start = time.perf_counter()
+        result = self._context.step(part, decoded)
+        self.seconds += time.perf_counter() - start
+        return result
+
+
+@click.command()
+@click.argument("model_name", metavar="MODEL")
+@click.argument("photos", nargs=-1, required=True)
+@click.option("--workdir", metavar="RUN")
+def main(model_name: str, photos: tuple[str, ...], workdir: str | None) -> None:
+    """Prints a table of bytes and one of seconds, a line for every rate."""
+    model = load_model(model_name)
+    floats = None
+    if workdir:
+        state, _ = load_state(absolute(workdir))
+        floats = averaged(state)["context"]
+    codec = Codec(model)
+    images = [read_image(photo) for photo in photos]
+    for shape in {image.shape for image in images}:  # compile
+        codec.decompress(codec.compress(np.zeros(shape, np.uint8)))
+    rows = [
+        np.mean([measure(codec, floats, i, rate) for i in images], axis=0)
+        for rate in range(model.config.num_rates)
+    ]
+    print("bytes: file = header + tokens + details + overhead (tokens at fixed length)")
+    for rate, row in enumerate(rows):
+        print(
+            "rate {}: {:.1f} = {:.1f} + {:.1f} + {:.1f} + {:.2f} ({:.1f})".format(
+                rate, *row[:6]
+            )
+        )
+    print("seconds: encode, decode; in each the context model, and that with coding")
+    for rate, row in enumerate(rows):
+        shares = [100 * part / whole for part in row[8:10] for whole in row[6:8]]
+        print(
+            "rate {}: {:.3f}, {:.3f}; {:.4f} ({:.1f} %, {:.1f} %), "
+            "{:.4f} ({:.1f} %, {:.1f} %)".format(
+                rate, *row[6:9], *shares[:2], row[9], *shares[2:]
+            )
+        )
+    if floats is not None:
+        print("details under the integer context model, against the one trained")
+        for rate, row in enumerate(rows):
+            print(f"rate {rate}: {100 * (row[3] / row[10] - 1):+.2f} %")
+
+
+def measure(codec, floats, image, rate) -> list[float]:
+    """The columns of `main` for one photo."""
+    start = time.perf_counter()
+    data, code = codec.encode(image, rate)
+    encoded = time.perf_counter()
+    codec.decompress(data)
+    decoded = time.perf_counter()
+    _, y = codec.network.analyze(image, rate)
+    grid = y.shape[1:3]
+    coding = time.perf_counter()
+    exact = TimedContext(codec.model.context, rate, grid)
+    encode_latent(y, exact, CODERS[0].encoder(GAUSSIANS))
+    coded = time.perf_counter()
+    seconds = encoded - start, decoded - encoded, exact.seconds, coded - coding
+
+    payload = len(unpack(data)[1])
+    positions = np.arange(code.tokens.shape[1]) % len(codec.model.tokens)
+    bits = [
+        codec.model.tokens[row].bits[column]
+        for row, column in zip(positions, code.tokens.T, strict=True)
+    ]
+    tokens = np.sum(bits) / 8
+    fixed = code.tokens.size * np.log2(codec.model.config.codebook_size) / 8
+    details = _details(y, exact)
+    trained = np.nan
+    if floats is not None:
+        trained = _details(y, FloatContext(floats, codec.model.config, rate, grid))
+    overhead = payload - tokens - details
+    sizes = len(data), len(data) - payload, tokens, details, overhead, fixed
+    return [*sizes, *seconds, trained]
+
+
+def _details(y, context) -> float:
+    meter = Meter()
+    encode_latent(y, context, meter)
+    return meter.bits / 8
+
+
+if __name__ == "__main__":
+    main()
