@@ -168,7 +168,7 @@ def fingerprint():
     ids=lambda setting: "-".join(*setting.items()),
 )
 def test_every_setting_gives_the_same_bits(setting):
-    program = "from tests.entropy.test_integer_context import fingerprint as f;"
+    program = "from tests.entropy_coding.test_integer_context import fingerprint as f;"
     found = subprocess.run(
         [sys.executable, "-c", f"{program} print(f())"],
         env={**os.environ, **setting},
