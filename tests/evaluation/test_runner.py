@@ -59,7 +59,9 @@ def test_more_metrics_are_added_to_those_that_are_there(photos, counting, tmp_pa
 
 def test_a_codec_that_changes_the_size_is_refused(photos, counting, monkeypatch):
     monkeypatch.setattr(counting, "decompress", lambda data: np.zeros((3, 4, 3)))
-    with pytest.raises(UserError, match="0.png: count made 4 x 3 pixels of 40 x 24"):
+    with pytest.raises(
+        UserError, match="0.png: count decoded 4 x 3 pixels instead of 40 x 24"
+    ):
         evaluate(photos, [parse("count")], ["psnr"])
 
 
