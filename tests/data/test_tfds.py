@@ -98,7 +98,7 @@ def test_sources_follow_one_another(folders, tfds_folder):
         ("tfds:", "TensorFlow Datasets has no ''"),
         ("tfds:no such", "TensorFlow Datasets has no 'no such'"),
         ("tfds:mnist/foo", "TensorFlow Datasets has no 'mnist/foo'"),
-        ("tfds:clic", "tfds:clic is not there as array_record; .*prepare"),
+        ("tfds:clic", "tfds:clic is not prepared as array_record: with .*prepare"),
         ("tfds:tiny_photos:test", "has no split 'test'; it has train, validation"),
     ],
 )

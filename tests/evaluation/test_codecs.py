@@ -150,7 +150,7 @@ def test_settings_of_a_model_are_its_rates(tmp_path):
         ("tfc:x/bls2017", "there are no weights x/bls2017-0.npz: train them with "),
     ],
 )
-def test_other_names_are_refused(name, message):
+def test_other_names_are_rejected(name, message):
     with pytest.raises(UserError) as error:
         parse(name)
     assert message in str(error.value)

@@ -29,7 +29,7 @@ def test_numbers_of_dlf_on_kodak():
     assert dlf.values["dists"][-1] == 0.1254
 
 
-def test_other_images_are_refused():
+def test_other_images_are_rejected():
     with pytest.raises(UserError, match="'div2k': use kodak, clic2020"):
         published_curves("div2k")
 

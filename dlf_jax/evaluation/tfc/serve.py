@@ -4,8 +4,8 @@
 
 WEIGHTS are files MODEL-RATE.npz or metagraphs of published models, one per rate.  A
 request is a line of JSON, {"do": "compress", "rate", "height", "width", "bytes"} or
-{"do": "decompress", "rate", "bytes"}, followed by the given number of bytes of pixels
-or of a file.  An answer is a line {"bytes", "height", "width"} or {"error"}, followed by
+{"do": "decompress", "rate", "bytes"}, followed by that number of bytes of pixels or
+of a file.  An answer is a line {"bytes", "height", "width"} or {"error"}, followed by
 the bytes.
 """
 
