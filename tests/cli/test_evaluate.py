@@ -158,7 +158,7 @@ def test_distances_of_features_follow_the_means(evaluate, tmp_path, monkeypatch)
         (("--codecs", "png"), "there is no codec 'png'"),
         (("--codecs", "jpeg@1,jpeg@5"), "a codec is named twice"),
         (("--codecs", "jpeg", "--anchor", "vvc"), "there is no anchor 'vvc'"),
-        (("--codecs", "jpeg", "--published", "x"), "no curves are known of 'x'"),
+        (("--codecs", "jpeg", "--published", "x"), "no published curves for 'x'"),
         (("--codecs", "jpeg", "--inception", "none"), "cannot read none"),
     ],
 )

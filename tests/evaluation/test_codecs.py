@@ -144,10 +144,10 @@ def test_settings_of_a_model_are_its_rates(tmp_path):
     ("name", "message"),
     [
         ("png", "there is no codec 'png': use dlf:MODEL, jpeg"),
-        ("jpeg@77", "jpeg has no setting '77': it is one of 1, "),
+        ("jpeg@77", "jpeg has no setting '77': use one of 1, "),
         ("jpeg:x", "use jpeg"),
         ("dlf", "use dlf:MODEL"),
-        ("tfc:x/bls2017", "there are no weights x/bls2017-0.npz: train them with "),
+        ("tfc:x/bls2017", "no weights x/bls2017-0.npz: train them with "),
     ],
 )
 def test_other_names_are_rejected(name, message):

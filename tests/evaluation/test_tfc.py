@@ -99,7 +99,7 @@ def test_a_python_without_the_packages_is_named(halves, tmp_path):
 
 def test_a_missing_environment_says_how_to_make_it(halves, monkeypatch):
     monkeypatch.setenv("DLF_TFC_PYTHON", "nowhere/python")
-    with pytest.raises(UserError, match="nowhere/python is not there: python3.11 -m"):
+    with pytest.raises(UserError, match="nowhere/python does not exist: python3.11 -m"):
         open_codec(halves)
 
 
@@ -110,7 +110,7 @@ def test_published_models_need_a_network_once(tmp_path, monkeypatch, halves):
 
     monkeypatch.setattr(tfci_codec, "cache_dir", lambda: tmp_path / "perceptual")
     monkeypatch.setattr(tfci_codec.urllib.request, "urlopen", offline)
-    with pytest.raises(UserError, match="not known.: tfci models need a network once"):
+    with pytest.raises(UserError, match="not known.: connect to the network"):
         tfci_codec.open_codec("hific")
     monkeypatch.undo()
     monkeypatch.setattr(tfci_codec, "cache_dir", lambda: tmp_path / "perceptual")
