@@ -20,7 +20,7 @@ sys.exit(found < (3, 11) or sys.argv[1] not in ("", f"{found[0]}.{found[1]}"))' 
       return
     fi
   done
-  echo "Python ${wanted:-3.11 or newer} was not found. Install it or set PYTHON: PYTHON=/path/to/python bash $0" >&2
+  echo "Python ${wanted:-3.11 or newer} was not found. Install it, or run: PYTHON=/path/to/python bash $0" >&2
   return 1
 }
 

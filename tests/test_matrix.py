@@ -100,7 +100,7 @@ def test_a_python_that_is_missing_is_one_line(repository, tmp_path):
     done = _find_python(repository, tmp_path, "3.99")
     assert done.returncode == 1 and not done.stdout
     assert done.stderr == (
-        "Python 3.99 was not found. Install it or set PYTHON: "
+        "Python 3.99 was not found. Install it, or run: "
         "PYTHON=/path/to/python bash test.sh\n"
     )
 

@@ -77,9 +77,10 @@ ABLATIONS = {
 @click.option("--preset", default="nano", show_default=True, help="nano or smoke.")
 def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> None:
     """Trains VARIANTs (default: all) on PHOTOS and writes models into WORKDIR."""
-    for name in set(names) - set(ABLATIONS):
+    unknown = set(names) - set(ABLATIONS)
+    if unknown:
         known = ", ".join(ABLATIONS)
-        raise click.BadParameter(f"unknown variant {name!r}: use one of {known}")
+        raise click.BadParameter(f"unknown variant {unknown.pop()!r}: use {known}")
     try:
         run_all(photos, workdir, names or tuple(ABLATIONS), preset)
     except UserError as error:
