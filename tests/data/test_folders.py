@@ -1,4 +1,4 @@
-"""What a photo in a folder is."""
+"""Search for photos in folders."""
 
 import importlib
 import os
