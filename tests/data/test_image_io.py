@@ -1,4 +1,4 @@
-"""Every kind of image file becomes the RGB picture people see; writing is atomic."""
+"""Reading of every image format as a viewer shows it; atomic writing."""
 
 import struct
 import zlib

@@ -55,7 +55,7 @@ class TinyPhotos(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(scope="module")
 def tfds_folder(tmp_path_factory):
-    """Where tfds has the builder, as array_record."""
+    """Folder with the prepared builder, as array_record."""
     folder = tmp_path_factory.mktemp("tfds")
     TinyPhotos(data_dir=folder, file_format="array_record").download_and_prepare()
     with pytest.MonkeyPatch.context() as patch:

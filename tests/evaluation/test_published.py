@@ -1,4 +1,4 @@
-"""Published curves: complete, ordered, and drawn as what they are."""
+"""Published curves: complete, ordered, and labelled as not measured here."""
 
 import io
 

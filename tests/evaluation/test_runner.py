@@ -1,4 +1,4 @@
-"""Runs: everything once, and on from where it stopped."""
+"""Runs: every result is computed once, and interrupted runs resume."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Baselines in their own process: the conversation, and the real thing."""
+"""TensorFlow Compression baselines: protocol of the server, and real models."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""BD-rate: cases that are known, an independent computation, and refusals."""
+"""BD-rate: known cases, an independent computation, and rejected curves."""
 
 import numpy as np
 import pytest
