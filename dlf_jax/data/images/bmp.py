@@ -18,7 +18,7 @@ _CALIBRATED, _EMBEDDED = 0, b"DEBM"
 
 def read(data: bytes, check: Check) -> Picture:
     """Reads a BMP file."""
-    picture = _of_fields(data, check)
+    picture = _from_bit_fields(data, check)
     if picture is None:
         with opened(data, "BMP", check) as image:
             picture = eight_bits(image)
@@ -28,7 +28,7 @@ def read(data: bytes, check: Check) -> Picture:
     return picture
 
 
-def _of_fields(data: bytes, check: Check) -> Picture | None:
+def _from_bit_fields(data: bytes, check: Check) -> Picture | None:
     """Reads pixels of 16 or 32 bits with bit masks; None for other files.
 
     Pillow supports only some masks.

@@ -58,7 +58,7 @@ def converter(colour: Colour | None, channels: int, top: int) -> Converter | Non
     return colour.converter(channels, top)
 
 
-def plain(channels: int, top: int) -> Converter:
+def uncalibrated(channels: int, top: int) -> Converter:
     """Returns a function from sRGB, sRGB grey or uncalibrated CMYK to 8-bit sRGB."""
     table = _rounding(top)
     if channels < 4:

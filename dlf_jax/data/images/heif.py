@@ -49,7 +49,7 @@ def read_heic(data: bytes, check: Check) -> Picture:
     alpha = pixels[..., -1] if channels % 2 == 0 else None
     samples = pixels[..., : (channels - 1) | 1]
     picture = Picture(samples, 2**bits - 1, alpha, colour)
-    return picture.divided() if file.mode.startswith("RGBa") else picture
+    return picture.unpremultiplied() if file.mode.startswith("RGBa") else picture
 
 
 def _bits(properties: list[tuple[bytes, bytes]]) -> int:

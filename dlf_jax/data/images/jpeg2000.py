@@ -142,7 +142,7 @@ def _picture(
     if header.space == _SYCC:
         samples = from_ycc(samples, top)
     picture = Picture(samples, top, alpha, header.colour)
-    return picture.divided() if premultiplied else picture
+    return picture.unpremultiplied() if premultiplied else picture
 
 
 def _number_of_colours(header: _Header, there: int) -> int:

@@ -30,7 +30,7 @@ class Picture:
     colour: color.Colour | None = None
     orientation: int = 1
 
-    def divided(self) -> "Picture":
+    def unpremultiplied(self) -> "Picture":
         """Returns the picture with premultiplied samples divided by alpha."""
         samples = np.empty_like(self.samples)
         for rows in bands(*samples.shape[:2]):
@@ -48,7 +48,7 @@ def render(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
     """
     image = _in_srgb(picture)
     if picture.alpha is not None:
-        _put_on_white(image, picture.alpha, picture.top)
+        _composite_on_white(image, picture.alpha, picture.top)
     return np.ascontiguousarray(_upright(image, picture.orientation))
 
 
@@ -57,7 +57,7 @@ def _in_srgb(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
     convert = color.converter(picture.colour, channels, picture.top)
     if convert is None and channels == 3 and picture.top == 255:
         return np.array(samples, np.uint8)
-    convert = convert or color.plain(channels, picture.top)
+    convert = convert or color.uncalibrated(channels, picture.top)
     image = np.empty((*samples.shape[:2], 3), np.uint8)
     for rows in bands(*samples.shape[:2]):
         image[rows] = convert(samples[rows])
@@ -71,7 +71,7 @@ def bands(height: int, width: int) -> Iterator[slice]:
         yield slice(first, first + step)
 
 
-def _put_on_white(
+def _composite_on_white(
     image: UInt8[np.ndarray, "H W 3"], alpha: Shaped[np.ndarray, "H W"], top: int
 ) -> None:
     for rows in bands(*alpha.shape):

@@ -33,7 +33,7 @@ def unpacked(
     return samples
 
 
-def undo_differences(
+def undo_prediction(
     samples: Shaped[np.ndarray, "H across W C"],
 ) -> Shaped[np.ndarray, "H across W C"]:
     """Undoes horizontal prediction; sums wrap around."""

@@ -17,7 +17,7 @@ from dlf_jax.data.images.directory import Directory, Tag
 from dlf_jax.data.images.exif import read_exif
 from dlf_jax.data.images.picture import Picture
 from dlf_jax.data.images.pillow import Check, eight_bits, opened, planes
-from dlf_jax.data.images.samples import undo_differences, unpacked
+from dlf_jax.data.images.samples import undo_prediction, unpacked
 from dlf_jax.data.images.ycc import from_ycc
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCC = 0, 1, 2, 3, 5, 6
@@ -31,7 +31,7 @@ _CHANNELS = {
 _OF_BYTES = {1, 5, 8, 32946, 32773, 34925, 50000}
 _OF_PICTURES = {2: 1, 3: 1, 4: 1, 6: 8, 7: 8}  # fax and JPEG -> bits per sample
 _FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
-_CONTIGUOUS, _APART = 1, 2
+_CONTIGUOUS, _PLANAR = 1, 2
 _MAX_CHANNELS = 16  # the pixel limit assumes fewer
 _NO_PREDICTOR, _HORIZONTAL = 1, 2
 _PREMULTIPLIED, _ALPHA = 1, 2
@@ -49,7 +49,7 @@ class _Layout:
       bits: bits per sample.
       channels: samples per pixel.
       unit: columns and rows of a data unit of subsampled YCbCr; (1, 1) otherwise.
-      apart: the channels are separate planes.
+      planar: the channels are separate planes.
     """
 
     width: int
@@ -57,13 +57,13 @@ class _Layout:
     bits: int
     channels: int
     unit: tuple[int, int]
-    apart: bool
+    planar: bool
 
     @property
     def unit_samples(self) -> int:
         """Consecutive samples of one pixel or unit; 1 for separate planes."""
         columns, rows = self.unit
-        return 1 if self.apart else columns * rows + self.channels - 1
+        return 1 if self.planar else columns * rows + self.channels - 1
 
 
 def read(data: bytes, check: Check) -> Picture:
@@ -117,8 +117,8 @@ def _layout(fields: Directory, width: int, height: int) -> _Layout:
     unit = 1, 1
     if photometric == _YCC:
         unit = _unit(fields)
-    apart = fields.value(Tag.PLANES, _CONTIGUOUS) == _APART and channels > 1
-    return _Layout(width, height, depth, channels, unit, apart)
+    planar = fields.value(Tag.PLANES, _CONTIGUOUS) == _PLANAR and channels > 1
+    return _Layout(width, height, depth, channels, unit, planar)
 
 
 def _unit(fields: Directory) -> tuple[int, int]:
@@ -143,7 +143,7 @@ def _samples(
     predictor = fields.value(Tag.PREDICTOR, _NO_PREDICTOR)
     if fields.value(Tag.COMPRESSION, 1) not in (5, 8, 32946, 34925, 50000):
         predictor = _NO_PREDICTOR  # other compressions have no predictor
-    if layout.unit != (1, 1) and (layout.apart or predictor != _NO_PREDICTOR):
+    if layout.unit != (1, 1) and (layout.planar or predictor != _NO_PREDICTOR):
         raise Unsupported("has unusual YCbCr colours: convert it to RGB")
     if predictor not in (_NO_PREDICTOR, _HORIZONTAL) or (
         predictor == _HORIZONTAL and layout.bits not in (8, 16)
@@ -155,12 +155,12 @@ def _samples(
     units = -(-(tile or layout.width) // columns)  # in a row of a tile or strip
     count = units * layout.unit_samples
     parts = []
-    for plane in range(layout.channels if layout.apart else 1):
+    for plane in range(layout.channels if layout.planar else 1):
         packed = _decompressed(fields, layout, plane, -(-count * layout.bits // 8))
         part = unpacked(packed, layout.bits, count, fields.order)
         part = part.reshape(-1, across, units, layout.unit_samples)
         if predictor == _HORIZONTAL:
-            part = undo_differences(part)
+            part = undo_prediction(part)
         parts.append(part.reshape(len(part), across * units, -1))
     if layout.unit != (1, 1):
         return _from_units(parts[0], layout)
@@ -239,7 +239,7 @@ def _picture(
         raise Unsupported("has inks that are not CMYK: convert it to RGB")
     picture = Picture(samples, top, alpha)
     if kind == _PREMULTIPLIED:
-        picture = picture.divided()
+        picture = picture.unpremultiplied()
     if photometric in (_CIE_LAB, _ICC_LAB):
         return _from_lab(picture, photometric, layout.bits)
     return picture
@@ -272,7 +272,7 @@ def _by_pillow(fields: Directory, layout: _Layout, check: Check) -> Picture:
         _OF_PICTURES.get(compression) != layout.bits
         or layout.channels != _CHANNELS[photometric]
         or photometric in (_PALETTE, _CIE_LAB, _ICC_LAB)
-        or layout.apart
+        or layout.planar
     ):
         raise Unsupported(
             f"is a TIFF of compression {compression}, photometric interpretation "
