@@ -152,7 +152,7 @@ def test_slurm_prints_what_it_would_do(repository):
         "srun --kill-on-bad-exit=1 .venv/bin/dlf train "
         "--config=configs/dlf.py:preset=l,stage=align --workdir=gs://b/align "
         "'--config.data=my photos'",
-        "# when the time is up, and the last one where the status is 75, too:",
+        "# at the time limit; the last command also if the status is 75:",
         "scancel --signal=TERM JOB",
         "scontrol requeue JOB",
     ]
