@@ -36,7 +36,7 @@ code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
 vqgan, tokenizer, align, pixel, context, decoder in this order.  The settings of pixel
-are, but for loss.uniformity and revive_every, those of run 6 of several that made the
+are, except loss.uniformity and revive_every, those of run 6 of several that made the
 weights of the package, in eleven hours in all and without tokenizer
 (dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align, 12 hours at 2.1 s a
 step, they are untried.
@@ -120,7 +120,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
             "adversarial_start": 250_000,
             "optimizer.lr": 7.2e-5,
         },
-        # TiTok's first stage, but for its weight decay of 1e-4.
+        # TiTok's first stage, except its weight decay of 1e-4.
         "tokenizer": {
             "steps": 1_000_000,
             "batch_size": 256,

@@ -3,7 +3,7 @@
 # (apache-beam 2.77.0, dask and distributed 2026.8.0, Python 3.11).
 #
 # Guess: a pipeline of batch transforms that runs on the DirectRunner writes the same on the
-# DaskRunner, or is refused.
+# DaskRunner, or is rejected.
 #
 # Seen: the job ends in the state DONE, without a warning, and
 #   - elements that a DoFn yields in `finish_bundle` are gone, and with them the last batch of

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Compresses many small photos with `dlf bulk` on Dask: a scheduler and two workers on this
-# machine, one of which is killed on the way. Prints the time and what is there in the end.
+# machine, one of which is killed halfway. Prints the time and the number of files and errors.
 #
-#   bash launch/bulk_dask.sh [NUMBER [OPTION...]]    NUMBER of photos, 1000 unless told;
+#   bash launch/bulk_dask.sh [NUMBER [OPTION...]]    NUMBER of photos, by default 1000;
 #                                                    options of dlf bulk compress
 #
-# $PYTHON (python3 unless told) must have dlf_jax with its extras beam and dask.
+# $PYTHON (default: python3) must have dlf_jax with the extras beam and dask.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 number=${1:-1000}

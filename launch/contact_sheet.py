@@ -1,4 +1,4 @@
-"""Sets photos beside what is left of them at several rates, one photo a row."""
+"""Draws photos beside their reconstructions at several rates, one photo per row."""
 
 import argparse
 from pathlib import Path
@@ -15,11 +15,13 @@ from dlf_jax.errors import UserError
 def main() -> None:
     """Reads the command line and writes the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photos", type=Path, nargs="+", help="one photo for each row")
+    parser.add_argument("photos", type=Path, nargs="+", help="one photo per row")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--rates", type=int, nargs="+", required=True)
     parser.add_argument("--model", default="dlf-nano", help="name or directory")
-    parser.add_argument("--width", type=int, default=1200, help="of the sheet, pixels")
+    parser.add_argument(
+        "--width", type=int, default=1200, help="width of the sheet, pixels"
+    )
     options = parser.parse_args()
     try:
         write_sheet(options)
@@ -28,7 +30,7 @@ def main() -> None:
 
 
 def write_sheet(options: argparse.Namespace) -> None:
-    """Codes the photos, and writes what came of them."""
+    """Codes the photos and writes the sheet."""
     rows = []
     for path in options.photos:
         photo = read_image(path)

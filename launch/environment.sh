@@ -1,10 +1,10 @@
 # Sourced by the scripts beside it, in the root of the checkout.
 
-# Container images set this; without compiled modules `import jax` takes 3 s, not 1.5.
+# Container images set this variable. With compiled modules `import jax` takes 1.5 s, not 3.
 unset PYTHONDONTWRITEBYTECODE
 
-# find_python [VERSION]: prints the first interpreter that can make the environment, of
-# VERSION ("3.13") if there is one, otherwise of 3.11 or newer; $PYTHON is tried first.
+# find_python [VERSION]: prints the first interpreter of VERSION ("3.13") or, without
+# VERSION, of 3.11 or newer; tries $PYTHON first.
 find_python() {
   local wanted=${1:-} version candidate
   local -a candidates=(${PYTHON:+"$PYTHON"})
@@ -20,34 +20,34 @@ sys.exit(found < (3, 11) or sys.argv[1] not in ("", f"{found[0]}.{found[1]}"))' 
       return
     fi
   done
-  echo "Python ${wanted:-3.11 or newer} was not found. Install it, or name it: PYTHON=/path/to/python bash $0" >&2
+  echo "Python ${wanted:-3.11 or newer} was not found. Install it, or run: PYTHON=/path/to/python bash $0" >&2
   return 1
 }
 
-# make_environment DIR [EXTRAS [CONSTRAINTS]]: a virtual environment in DIR that holds this
-# checkout with its EXTRAS ("test,train"), in the releases that the file CONSTRAINTS pins.
-# An environment that is up to date is kept.
+# make_environment DIR [EXTRAS [CONSTRAINTS]]: creates a virtual environment in DIR and installs
+# this checkout with EXTRAS ("test,train"), with versions pinned by the file CONSTRAINTS.
+# Keeps an environment that is up to date.
 make_environment() {
   local venv=$1 target=".${2:+[$2]}" constraints=${3:-} stamp="$1/installed" wanted python
   wanted="$target $(cat pyproject.toml ${constraints:+"$constraints"})"
   if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     python=$(find_python) || return 1
-    echo "Making a virtual environment in $venv with $("$python" --version)"
+    echo "Creating a virtual environment in $venv with $("$python" --version)"
     if ! "$python" -m venv --clear "$venv"; then
-      echo "$python cannot make virtual environments; on Debian and Ubuntu the package python3-venv is missing" >&2
+      echo "$python cannot create virtual environments; on Debian and Ubuntu, install the package python3-venv" >&2
       return 1
     fi
   fi
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "Installing dlf-jax and what it needs into $venv (1 to 3 GB, a minute or two, once)"
-    # Python compiles what is used when it is used first, a fraction of all.
+    echo "Installing dlf-jax and its dependencies into $venv (1 to 3 GB, a minute or two, once)"
+    # Python compiles modules at their first import, a fraction of all.
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
       --no-compile ${constraints:+-c "$constraints"} -e "$target" || return 1
     echo "$wanted" > "$stamp"
   fi
 }
 
-# print_command WORD...: the command as a shell would read it back.
+# print_command WORD...: prints the command, quoted for a shell.
 print_command() {
   local word line= quote="'" escaped="'\\''"
   for word in "$@"; do

@@ -8,9 +8,9 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --signal=B:TERM@300
-# Trains on GPUs of a SLURM cluster, one process for each GPU. Five minutes before its time
-# is up, or when its processes are told to stop, the run saves, and the job queues again;
-# it goes on from there. Once, in the checkout, on a file system that all nodes see:
+# Trains on GPUs of a SLURM cluster, one process per GPU. Five minutes before the time limit,
+# or when its processes are told to stop, the run saves and the job is requeued; the run then
+# resumes. Set up once, in the checkout, on a file system shared by all nodes:
 #
 #   bash -c 'source launch/environment.sh; make_environment .venv train'
 #   .venv/bin/pip install "jax[cuda12]"
@@ -19,7 +19,7 @@
 #
 #   sbatch launch/gpu_slurm.sh --config=configs/dlf.py:preset=l,stage=align,rate=qp3 \
 #     --workdir=runs/align --config.init_from=runs/align_warmup --config.data=PHOTOS
-#   bash launch/gpu_slurm.sh --dry-run ...     prints the commands, outside of a job too
+#   bash launch/gpu_slurm.sh --dry-run ...     prints the commands, also outside of a job
 set -euo pipefail
 
 dry_run=
@@ -34,9 +34,9 @@ fi
 
 source launch/environment.sh
 
-# Since SLURM 22.05 srun does not take it over from the job.
+# Since SLURM 22.05 srun does not inherit this value from the job.
 export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-16}
-# jax finds coordinator and neighbours in SLURM's variables.
+# jax finds the coordinator and the other processes by SLURM's variables.
 train=(srun --kill-on-bad-exit=1 .venv/bin/dlf train "$@")
 job=${SLURM_JOB_ID:-JOB}
 stop=(scancel --signal=TERM "$job") # signals the processes of srun, not this script
@@ -44,7 +44,7 @@ requeue=(scontrol requeue "$job")
 unfinished=75 # status of a run of several processes that was told to stop
 if [ -n "$dry_run" ]; then
   print_command "${train[@]}"
-  echo "# when the time is up, and the last one where the status is $unfinished, too:"
+  echo "# at the time limit; the last command also if the status is $unfinished:"
   print_command "${stop[@]}"
   print_command "${requeue[@]}"
   exit 0
@@ -56,7 +56,7 @@ trap 'time_is_up=1; "${stop[@]}"' TERM
 status=0
 wait $! || status=$?
 if [ -n "$time_is_up" ]; then
-  wait $! || true # the signal had ended the first wait, not the run
+  wait $! || true # the signal ended the first wait, not the run
 fi
 if [ -n "$time_is_up" ] || [ "$status" -eq "$unfinished" ]; then
   "${requeue[@]}"

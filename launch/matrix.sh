@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The rows of launch/matrix.txt, each with a Python, releases and an environment of its own
-# (.venv-matrix-ROW): quickstart with the core alone, the fast tests, and files and
-# checkpoints that every row reads of every other one. Results go to runs/matrix;
-# `python launch/versions.py table` puts them into docs/versions.md.
+# Tests every row of launch/matrix.txt in its own environment (.venv-matrix-ROW): quickstart
+# without extras, the fast tests, and whether every row reads the files and checkpoints of every
+# other row. Results go to runs/matrix; `python launch/versions.py table` writes
+# docs/versions.md.
 #
 #   bash launch/test.sh --matrix             every row
 #   bash launch/test.sh --matrix 3.13 colab  these rows
@@ -10,7 +10,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source launch/environment.sh
 
-# The fields of a row; nothing where there is no such row.
+# Prints the fields of a row; nothing for an unknown row.
 row() {
   awk -v name="$1" '$1 == name { print $2, $3, $4 }' launch/matrix.txt
 }
@@ -36,7 +36,7 @@ failed=()
 for name in "${names[@]}"; do
   read -r version constraints extras < <(row "$name")
   if [ -z "$version" ]; then
-    echo "There is no row $name in launch/matrix.txt" >&2
+    echo "unknown row $name: see launch/matrix.txt" >&2
     exit 2
   fi
   echo "== row $name"

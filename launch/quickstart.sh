@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# From a fresh clone to a compressed photo and back. Run it again as often as you like.
+# Installs dlf_jax from a fresh clone, compresses a photo and decompresses it. Can be repeated.
 #
-#   bash launch/quickstart.sh [VENV]     VENV: the virtual environment to make or use
-#                                        (.venv in the checkout unless told)
+#   bash launch/quickstart.sh [VENV]     VENV: virtual environment to create or use, by
+#                                        default .venv in the checkout
 #
-# PYTHON=/path/to/python names the interpreter; CONSTRAINTS=launch/constraints/colab.txt, or
-# another file of pip's, the releases.
+# PYTHON=/path/to/python selects the interpreter. CONSTRAINTS=launch/constraints/colab.txt, or
+# another constraints file of pip, pins the versions.
 set -euo pipefail
 venv=${1:-}
 case $venv in

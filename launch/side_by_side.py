@@ -1,4 +1,4 @@
-"""Sets an image beside what came back from its compressed file."""
+"""Draws an image beside its reconstruction."""
 
 import argparse
 from pathlib import Path
@@ -12,13 +12,13 @@ _BAND = 34
 
 
 def side_by_side(panels: list[tuple[Image.Image, str]]) -> Image.Image:
-    """Sets images side by side, each over its caption.
+    """Draws images side by side, each above its caption.
 
     Args:
         panels: pairs of image and caption.
 
     Returns:
-        One RGB image on white, as high as the highest panel and its caption.
+        RGB image on white, as high as the highest panel with its caption.
     """
     width = sum(image.width for image, _ in panels) + _GAP * (len(panels) + 1)
     height = max(image.height for image, _ in panels) + _GAP + _BAND
@@ -34,12 +34,12 @@ def side_by_side(panels: list[tuple[Image.Image, str]]) -> Image.Image:
 
 
 def main() -> None:
-    """Reads the paths from the command line, writes the sheet and says where."""
+    """Reads the command line and writes the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("original", type=Path, help="the image that was compressed")
-    parser.add_argument("compressed", type=Path, help="the compressed file")
-    parser.add_argument("decoded", type=Path, help="the image that came back")
-    parser.add_argument("output", type=Path, help="the PNG to write")
+    parser.add_argument("original", type=Path, help="original image")
+    parser.add_argument("compressed", type=Path, help="compressed file")
+    parser.add_argument("decoded", type=Path, help="decoded image")
+    parser.add_argument("output", type=Path, help="PNG to write")
     paths = parser.parse_args()
     with Image.open(paths.original) as original, Image.open(paths.decoded) as decoded:
         size = paths.compressed.stat().st_size

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Every check of this project, in an environment of its own (.venv-test in the checkout).
+# Runs the checks of this project in a separate environment (.venv-test in the checkout).
 #
 #   bash launch/test.sh                  format, lint, import rule and the fast tests
-#   bash launch/test.sh --all            the slow tests too, and those of the coders beside
-#                                        TensorFlow (.venv-test-full)
-#   bash launch/test.sh --matrix [ROW..] launch/matrix.sh: the fast tests with other releases
-#   bash launch/test.sh tests/ops -x     what follows goes to pytest
+#   bash launch/test.sh --all            also the slow tests, and tests of the entropy coders
+#                                        with TensorFlow (.venv-test-full)
+#   bash launch/test.sh --matrix [ROW..] launch/matrix.sh: the fast tests with other versions
+#   bash launch/test.sh tests/ops -x     further arguments go to pytest
 #
-# Tests that compare with golden data of the official network look for it in $DLF_PARITY
-# or in shared/parity beside the checkout, and are skipped where it is neither.
+# Parity tests need golden data of the official network, in $DLF_PARITY or in shared/parity
+# beside the checkout, and are skipped otherwise.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
 selection=(-m "not slow")
-# A process a core, each with files of its own, whose tests share what they compile, in
-# the order of tests/conftest.py.
+# One process per core; a file stays in one process, because its tests share compiled
+# programs. The order is that of tests/conftest.py.
 workers=(-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 if [ "${1:-}" = --matrix ]; then
@@ -42,6 +42,6 @@ echo "== import rule"
 echo "== tests"
 "$python" -m pytest "${workers[@]}" "${selection[@]}" "$@"
 if [ -n "$full" ]; then
-  echo "== tests beside TensorFlow"
+  echo "== tests with TensorFlow"
   "$full" -m pytest "${workers[@]}" -m "not slow" tests/entropy_coding tests/codec
 fi

@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
-# Trains on a Cloud TPU slice: creates it or takes the one that is there, installs this
-# checkout on all of its hosts, runs `dlf train` on them and follows the log of the first.
-# A slice that is preempted is made anew, and the run goes on from its last checkpoint.
+# Trains on a Cloud TPU slice: creates the slice or uses an existing one, installs this checkout
+# on all hosts, runs `dlf train` on them and follows the log of the first host. A preempted
+# slice is created again, and the run resumes from its last checkpoint.
 #
 #   bash launch/tpu_pod.sh [--dry-run] NAME ZONE TYPE ARGUMENTS OF dlf train
 #   bash launch/tpu_pod.sh dlf us-west4-a v5litepod-16 \
 #     --config=configs/dlf.py:preset=l,stage=align,rate=qp3 --workdir=gs://BUCKET/align \
 #     --config.init_from=gs://BUCKET/align_warmup --config.data=/photos
 #
-# --dry-run prints the commands of a first run and does nothing. SPOT=1 asks for
-# preemptible capacity; VERSION for another runtime. SETUP holds shell commands that every
-# host runs before training, such as those that mount the photos. The project is that of
-# gcloud's configuration; the hosts must be able to write to the bucket. They get the releases
-# in launch/constraints/tpu.txt. The slice is left running:
-# `gcloud compute tpus tpu-vm delete NAME --zone ZONE` ends its costs.
+# --dry-run only prints the commands of a first run. SPOT=1 requests preemptible capacity,
+# VERSION another runtime. SETUP holds shell commands that every host runs before training, such
+# as mounting the photos. The project is that of gcloud's configuration; the hosts need write
+# access to the bucket. launch/constraints/tpu.txt pins the versions on the hosts. The slice
+# keeps running: `gcloud compute tpus tpu-vm delete NAME --zone ZONE` ends its costs.
 set -euo pipefail
 
 dry_run=
@@ -52,7 +51,7 @@ on() {
   tpu ssh "$name" --worker "$1" --command "$2"
 }
 
-# READY, PREEMPTED, another state, or nothing where there is no slice.
+# Prints READY, PREEMPTED or another state; nothing if there is no slice.
 state() {
   if [ -z "$dry_run" ]; then
     gcloud compute tpus tpu-vm describe "$name" --zone "$zone" --format 'value(state)' \
@@ -77,7 +76,7 @@ install() {
   [ -z "${SETUP:-}" ] || on all "$SETUP"
 }
 
-# Training outlives the connection; a run that is going on is left alone.
+# Training outlives the connection; a run in progress is not started again.
 start() {
   on all "cd dlf && if ! { kill -0 \$(cat pid); } 2>/dev/null; then rm -f status; (trap '' HUP; .venv/bin/dlf train --cluster $(print_command "$@"); echo \$? >status) >>train.log 2>&1 </dev/null & echo \$! >pid; fi"
 }
@@ -86,10 +85,10 @@ follow() {
   on 0 'tail -n 20 -F --pid $(cat dlf/pid) dlf/train.log'
 }
 
-# The exit status of the run, or nothing where it is not at its end.
+# Prints the exit status of the run; nothing if the run has not ended.
 outcome() {
   [ "$(state)" = READY ] || return
-  on 0 'tail -n 1 dlf/train.log | grep -q "goes on from here" || cat dlf/status'
+  on 0 'tail -n 1 dlf/train.log | grep -q "stopped at step" || cat dlf/status'
 }
 
 while true; do
@@ -98,8 +97,8 @@ while true; do
   start "$@"
   follow || true
   [ -z "$dry_run" ] || exit 0
-  sleep 60 # what takes the slice away shows in its state only after a while
+  sleep 60 # a preemption shows in the state only after a while
   status=$(outcome || true)
   [ -z "$status" ] || exit "$status"
-  echo "The run was cut off; it goes on" >&2
+  echo "The run was interrupted; resuming" >&2
 done

@@ -1,13 +1,13 @@
-"""The table of versions, docs/versions.md, and what the versions exchange.
+"""Compatibility of versions: exchange of files between environments, and the table.
 
-`launch/test.sh --matrix` runs these in the environment of every row:
+`launch/test.sh --matrix` runs these commands in the environment of every row:
 
-    python launch/versions.py write ROW     # a run, a model and files, of this row
-    python launch/versions.py record ROW    # its releases and the results of its tests
-    python launch/versions.py read ROW      # what all rows wrote
+    python launch/versions.py write ROW     # writes a run, a model and files
+    python launch/versions.py record ROW    # records versions and test results
+    python launch/versions.py read ROW      # reads the data of all rows
 
-They share runs/matrix. Afterwards, in any environment, this updates docs/versions.json
-and writes the table:
+The data are in runs/matrix. Afterwards, in any environment, this command updates
+docs/versions.json and the table in docs/versions.md:
 
     python launch/versions.py table
 """
@@ -49,13 +49,13 @@ _MODEL, _STEP = "dlf-nano", 3
 
 
 def rows() -> list[str]:
-    """Names of the rows of launch/matrix.txt, in its order."""
+    """Row names of launch/matrix.txt, in order."""
     lines = MATRIX.read_text().splitlines()
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
 def write(folder: Path) -> None:
-    """Writes a checkpoint of a run, the model that it exports to, and files."""
+    """Writes a training checkpoint, its exported model, and compressed files."""
     config = _settings()
     run = epath.Path(folder / "run")
     checkpointing.write_config(run, config.to_dict())
@@ -75,23 +75,23 @@ def write(folder: Path) -> None:
 
 
 def read(folder: Path) -> dict[str, str]:
-    """Kinds that do not come back as another row wrote them in `folder`, and why."""
+    """Reads the data of another row; returns an error message for each failing kind."""
     checks = {"checkpoint": check_run, "model": check_model, "files": check_files}
     wrong = {}
     for kind, check in checks.items():
         try:
             check(folder)
-        except Exception as error:  # of any library: this is what is to be found out
+        except Exception as error:  # any library may fail: that is the result
             message = (str(error).strip() or type(error).__name__).splitlines()[0]
             wrong[kind] = message
     return wrong
 
 
 def check_run(folder: Path) -> None:
-    """Restores the run of another row as a run that is resumed does.
+    """Restores the checkpoint of another row as a resumed run would.
 
     Raises:
-      AssertionError: a value is another one.
+      AssertionError: a value differs.
     """
     with tempfile.TemporaryDirectory() as copies:
         run = epath.Path(shutil.copytree(folder / "run", Path(copies) / "run"))
@@ -105,10 +105,10 @@ def check_run(folder: Path) -> None:
 
 
 def check_model(folder: Path) -> None:
-    """Exports the run of another row, and loads the model that this row made of it.
+    """Exports the run of another row, and compares the model with the one stored there.
 
     Raises:
-      AssertionError: a value is another one.
+      AssertionError: a value differs.
     """
     theirs = load_model(folder / "model")
     with tempfile.TemporaryDirectory() as copies:
@@ -123,7 +123,7 @@ def check_files(folder: Path) -> None:
     """Decodes files of another row, and encodes the symbols again.
 
     Raises:
-      AssertionError: a symbol or a byte is another one.
+      AssertionError: a symbol or a byte differs.
     """
     codec, image = Codec(load(_MODEL).model), _photo()
     for file in sorted((folder / "files").glob("*.dlf")):
@@ -135,11 +135,11 @@ def check_files(folder: Path) -> None:
         found = code.tokens, code.y_hat
         codec.network = SimpleNamespace(analyze=lambda *_, found=found: found)
         again, _ = codec.encode(image, header.rate)
-        assert again == data, f"{file.name} has other bytes when it is written again"
+        assert again == data, f"{file.name} has other bytes after encoding again"
 
 
 def record(folder: Path) -> dict[str, Any]:
-    """Releases of this environment, and the results that launch/test.sh left."""
+    """Versions of this environment, and the results of launch/matrix.sh."""
     suite = ElementTree.parse(folder / "tests.xml").getroot().find("testsuite")
     count = {key: int(suite.get(key)) for key in ("tests", "failures", "errors")}
     skipped, failed = int(suite.get("skipped")), count["failures"] + count["errors"]
@@ -155,7 +155,7 @@ def record(folder: Path) -> dict[str, Any]:
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
-    """The table in Markdown, a line for every row that has results."""
+    """Markdown table with a line for every row that has results."""
     titles = ["row", "Python", *PACKAGES, "quickstart", "passed", "failed", "skipped"]
     lines = [[*titles, "reads", "date"], ["---"] * (len(titles) + 2)]
     for name, found in results.items():
@@ -178,7 +178,7 @@ def _plan(config: ml_collections.ConfigDict) -> Plan:
 
 
 def _state(plan: Plan) -> TrainState:
-    """A state with the same values in every environment."""
+    """Training state with the same values in every environment."""
     rng = np.random.default_rng(0)
 
     def fill(leaf: jax.ShapeDtypeStruct, placement: jax.sharding.Sharding) -> jax.Array:
@@ -223,7 +223,7 @@ def _record(row: str) -> None:
 @click.argument("row")
 @click.pass_context
 def _read(context: click.Context, row: str) -> None:
-    """Fails unless this row reads what every row wrote that has been run here."""
+    """Checks that this row reads the data of every row that was run here."""
     others = [name for name in rows() if (FOLDER / name / "files").is_dir()]
     found = {name: read(FOLDER / name) for name in others}
     result = FOLDER / row / "result.json"

@@ -1,4 +1,4 @@
-"""What every test shares: the platform, the compilation cache and the golden data."""
+"""Shared fixtures: the platform, the compilation cache and the golden data."""
 
 import importlib.metadata
 import os

@@ -9,7 +9,7 @@ from flax import linen as nn
 
 
 def random_params(module: nn.Module, *args: Any, seed: int = 0) -> Any:
-    """Parameters that are all random, but for the −inf entries of masks."""
+    """Random parameters; masks keep their entries of −inf."""
     rng = np.random.default_rng(seed)
     params = jax.jit(module.init)(jax.random.key(0), *args)["params"]
 

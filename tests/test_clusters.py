@@ -95,7 +95,7 @@ def test_tpu_pod_has_options(repository):
     assert setup.endswith("--worker all --command 'sudo mount /photos' --zone z")
 
 
-# A slice of one host, which is a folder.  The first run on it is cut off.
+# A slice of one host, simulated by a folder.  The first run is interrupted.
 _GCLOUD = """
 echo "$4" >>calls
 case $4 in
@@ -112,7 +112,7 @@ _REMOTE_PYTHON = """
 _DLF = """
 echo "$@" >>../../trained
 if [ $(wc -l <../../trained) = 1 ]; then
-  echo "stopped at step 5; the same command goes on from here"
+  echo "stopped at step 5; the same command resumes"
   echo PREEMPTED >../../state
 else
   sleep 0.2
@@ -138,8 +138,8 @@ def test_tpu_pod_makes_a_lost_slice_anew_and_ends_with_the_run(repository, tmp_p
         timeout=50,
     )
     assert done.returncode == 7, done.stderr
-    assert "goes on from here" in done.stdout and "at the end" in done.stdout
-    assert done.stderr == "The run was cut off; it goes on\n"
+    assert "stopped at step 5" in done.stdout and "at the end" in done.stdout
+    assert done.stderr == "The run was interrupted; resuming\n"
     whole = " ".join(["train", "--cluster", *_TRAIN])
     assert (tmp_path / "trained").read_text().splitlines() == [whole, whole]
     first = ["describe", "create", "scp", "ssh", "ssh", "ssh", "describe"]
@@ -152,7 +152,7 @@ def test_slurm_prints_what_it_would_do(repository):
         "srun --kill-on-bad-exit=1 .venv/bin/dlf train "
         "--config=configs/dlf.py:preset=l,stage=align --workdir=gs://b/align "
         "'--config.data=my photos'",
-        "# when the time is up, and the last one where the status is 75, too:",
+        "# at the time limit; the last command also if the status is 75:",
         "scancel --signal=TERM JOB",
         "scontrol requeue JOB",
     ]

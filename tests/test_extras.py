@@ -1,4 +1,4 @@
-"""What a missing library says."""
+"""Messages about missing libraries."""
 
 import json
 import re

@@ -100,7 +100,7 @@ def test_a_python_that_is_missing_is_one_line(repository, tmp_path):
     done = _find_python(repository, tmp_path, "3.99")
     assert done.returncode == 1 and not done.stdout
     assert done.stderr == (
-        "Python 3.99 was not found. Install it, or name it: "
+        "Python 3.99 was not found. Install it, or run: "
         "PYTHON=/path/to/python bash test.sh\n"
     )
 
@@ -132,7 +132,7 @@ def test_unknown_rows_are_one_line(repository):
         text=True,
     )
     assert done.returncode == 2
-    assert done.stderr == "There is no row 3.9 in launch/matrix.txt\n"
+    assert done.stderr == "unknown row 3.9: see launch/matrix.txt\n"
 
 
 def test_table_of_versions(repository):

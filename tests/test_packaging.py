@@ -1,4 +1,4 @@
-"""What is published holds what it must, and importing the package costs little."""
+"""Contents of the published archives, and the cost of importing the package."""
 
 import configparser
 import importlib.metadata

@@ -12,7 +12,7 @@ from dlf_jax.data.formats import READABLE
 from dlf_jax.data.image_io import decode_image, encode_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import CodecSpec, open_codec
-from dlf_jax.evaluation.runner import Row, code
+from dlf_jax.evaluation.runner import Measurement, code
 from dlf_jax.limits import Limits
 from dlf_jax.metrics.table import measure
 
@@ -79,7 +79,7 @@ class Decompress:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Images to JSON: a `Row.record` for every codec and setting.
+    """Images to JSON: a `Measurement.record` for every codec and setting.
 
     Attributes:
       specs: codecs and settings.
@@ -104,7 +104,9 @@ class Evaluate:
                 for setting in spec.settings:
                     result, recon = code(image, spec.name, setting)
                     result.values |= measure(image, recon, self.metrics)
-                    row = Row(Path(), spec.name, setting, *image.shape[:2], result)
+                    row = Measurement(
+                        Path(), spec.name, setting, *image.shape[:2], result
+                    )
                     records.append(row.record(self.metrics))
             return strict_json.dumps(records).encode()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from dlf_jax.cli.evaluate import known_names, specs_of
+from dlf_jax.cli.evaluate import specs_of
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.session import limit_options
 from dlf_jax.errors import UserError
@@ -113,7 +113,7 @@ def decompress(model: str | None, limits: Limits, **job) -> None:
 @click.option(
     "--metrics",
     metavar="NAME,...",
-    default="psnr,ms_ssim,lpips,dists",
+    default="psnr,ms_ssim,lpips_alex,dists",
     show_default=True,
 )
 @_job_options
@@ -121,10 +121,9 @@ def evaluate(codecs: str, metrics: str, **job) -> None:
     """Measures codecs on images; writes results.csv, and means.jsonl."""
     from dlf_jax.bulk.means import summarize
     from dlf_jax.bulk.work import Evaluate
-    from dlf_jax.metrics.table import METRICS
+    from dlf_jax.metrics.table import parse_metrics
 
-    names = known_names(metrics.split(","), METRICS, "metric")
-    work = Evaluate(tuple(specs_of(codecs)), tuple(names))
+    work = Evaluate(tuple(specs_of(codecs)), tuple(parse_metrics(metrics)))
     failed = _count(work, **job)
     for line in summarize(job["output"]):
         click.echo(

@@ -1,7 +1,7 @@
 """``dlf evaluate``."""
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ from dlf_jax.cli.paths import PATH
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 
-_METRICS = "psnr,ms_ssim,lpips,dists"
+_METRICS = "psnr,ms_ssim,lpips_alex,dists"
 
 
 @click.command()
@@ -91,15 +91,15 @@ def evaluate(
     from dlf_jax.evaluation.outputs import write_outputs
     from dlf_jax.evaluation.published import published_curves
     from dlf_jax.evaluation.runner import evaluate as run
-    from dlf_jax.metrics.table import METRICS
+    from dlf_jax.metrics.table import parse_metrics
 
     files = _image_files([*images, *paths], out)
-    names, specs = known_names(metrics.split(","), METRICS, "metric"), specs_of(codecs)
+    names, specs = parse_metrics(metrics), specs_of(codecs)
     known = [spec.name for spec in specs]
     if anchor is None and "vvc" in known:
         anchor = "vvc"
-    elif anchor is not None:
-        known_names([anchor], known, "anchor")
+    elif anchor is not None and anchor not in known:
+        raise UserError(f"there is no anchor {anchor!r}: use one of {', '.join(known)}")
     curves = published_curves(published) if published else []
     network = None
     if features or inception:
@@ -109,16 +109,21 @@ def evaluate(
         network = feature_network(inception)
     cache = Cache(out / "cache") if out else None
 
-    rows = run(files, specs, names, cache=cache, processes=processes)
-    averages = summary.means(summary.per_image(rows, names), names)
+    measurements = run(files, specs, names, cache=cache, processes=processes)
+    averages = summary.means(summary.per_image(measurements, names), names)
     click.echo(summary.formatted(averages).to_string(index=False))
     distances = []
     if network:
-        distances = feature_distances(rows, network)
+        distances = feature_distances(measurements, network)
         click.echo(pd.DataFrame(distances).to_string(index=False, float_format="%.4f"))
     if out:
         write_outputs(
-            out, rows, names, anchor=anchor, published=curves, distances=distances
+            out,
+            measurements,
+            names,
+            anchor=anchor,
+            published=curves,
+            distances=distances,
         )
         click.echo(out / "report.html")
 
@@ -151,13 +156,3 @@ def specs_of(codecs: str) -> "list[dlf_jax.evaluation.codecs.CodecSpec]":
     if len({spec.name for spec in specs}) < len(specs):
         raise UserError("a codec is named twice: without @ it runs all its settings")
     return specs
-
-
-def known_names(names: list[str], table: Collection[str], kind: str) -> list[str]:
-    """`names`, all of which must be in `table`, each once."""
-    for name in names:
-        if name not in table:
-            raise UserError(
-                f"there is no {kind} {name!r}: use one of {', '.join(table)}"
-            )
-    return list(dict.fromkeys(names))

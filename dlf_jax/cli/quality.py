@@ -16,17 +16,17 @@ class Quality:
     Attributes:
       psnr: in dB.
       ms_ssim: in [0, 1], for sides of 161 pixels and more.
-      lpips: LPIPS-Alex, for sides of 32 pixels and more.
+      lpips_alex: for sides of 32 pixels and more.
     """
 
     psnr: float
     ms_ssim: float | None
-    lpips: float | None
+    lpips_alex: float | None
 
     def __str__(self) -> str:
         return (
             f"PSNR {number(self.psnr, 2)} dB, MS-SSIM {number(self.ms_ssim, 4)}, "
-            f"LPIPS {number(self.lpips, 4)}"
+            f"LPIPS-Alex {number(self.lpips_alex, 4)}"
         )
 
 
@@ -36,10 +36,10 @@ def measure(image: np.ndarray, recon: np.ndarray) -> Quality:
 
     values = table.measure(image, recon, ("psnr", "ms_ssim"))
     try:
-        values |= table.measure(image, recon, ("lpips",))
+        values |= table.measure(image, recon, ("lpips_alex",))
     except UserError as error:
         _note(str(error))
-        values["lpips"] = None
+        values["lpips_alex"] = None
     return Quality(**values)
 
 

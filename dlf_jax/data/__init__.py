@@ -1,1 +1,1 @@
-"""Image files and training pipelines."""
+"""Image files, photo sources and training batches."""

@@ -10,14 +10,13 @@ from dlf_jax.typing import UInt8
 
 @dataclasses.dataclass(frozen=True)
 class CropConfig:
-    """How a photo becomes a training example.
+    """Settings of random crops.
 
     Attributes:
       size: side of the square crop, in pixels.
-      min_scale: photos are shrunk by a factor drawn log-uniformly from
-        [min_scale, 1], but not below `size`, before the crop; 1 leaves them as they
-        are.
-      flip: mirror half of the crops.
+      min_scale: before the crop, a photo is shrunk by a factor drawn log-uniformly
+        from [min_scale, 1], but never below `size`; 1 disables scaling.
+      flip: mirror half of the crops at random.
     """
 
     size: int
@@ -28,7 +27,7 @@ class CropConfig:
 def random_crop(
     photo: UInt8[np.ndarray, "H W 3"], config: CropConfig, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """Random square crop.
+    """Cuts a random square out of a photo.
 
     A photo with a side below `size` is enlarged until its shorter side fits (bilinear,
     antialiased).
@@ -49,9 +48,9 @@ def random_crop(
 def center_crop(
     photo: UInt8[np.ndarray, "H W 3"], size: int
 ) -> UInt8[np.ndarray, "S S 3"]:
-    """Centre crop after the same resize rule, for validation.
+    """Centre crop with the resize rule of `random_crop`, for validation.
 
-    See docs/architecture.md#training-data.
+    Reference: docs/architecture.md#training-data.
     """
     height, width = _scaled_shape(photo, 1.0, size)
     corner = ((height - size) // 2, (width - size) // 2)
@@ -59,7 +58,7 @@ def center_crop(
 
 
 def _scaled_shape(photo: np.ndarray, scale: float, size: int) -> tuple[int, int]:
-    """Height and width after scaling, neither of them below `size`."""
+    """Height and width after scaling, each at least `size`."""
     height, width = photo.shape[:2]
     scale = max(scale, size / min(height, width))
     return max(round(height * scale), size), max(round(width * scale), size)
@@ -68,7 +67,7 @@ def _scaled_shape(photo: np.ndarray, scale: float, size: int) -> tuple[int, int]
 def _crop_scaled(
     photo: np.ndarray, shape: tuple[int, int], corner: tuple[int, int], size: int
 ) -> np.ndarray:
-    """The square at `corner` of the photo resized to `shape`, and of that alone."""
+    """Square at `corner` of the resized photo; nothing else is computed."""
     top, left = corner
     if shape == photo.shape[:2]:
         return photo[top : top + size, left : left + size]

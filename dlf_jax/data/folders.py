@@ -1,9 +1,9 @@
-"""Photos in a folder, by one rule for every command.
+"""Search for photos in a folder, by one rule for every command.
 
-Taken are the regular files, and links to such, whose names end like those of image
-files in either case, in the folder itself and in all below; links to folders are
-followed, each folder once.  Left out, with all that is below, are names that begin with
-a dot, such as the ``._`` files of macOS, and folders that systems keep for themselves.
+Photos are regular files, or links to regular files, with the extension of an image
+format in upper or lower case, at any depth.  Links to folders are followed, each folder
+once.  Hidden files and folders, such as the ``._`` files of macOS, and folders of
+operating systems are skipped with everything below.
 """
 
 import os
@@ -14,7 +14,7 @@ from dlf_jax.data.formats import READABLE
 from dlf_jax.errors import UserError
 from dlf_jax.files import reason
 
-# Of zip files made by macOS, of Synology and QNAP servers, Windows and ext4.
+# Folders of macOS zip files, Synology and QNAP servers, Windows and ext4.
 _OF_SYSTEMS = frozenset(
     ("__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "lost+found")
 )
@@ -30,7 +30,7 @@ def photos_in(folder: str | os.PathLike) -> list[Path]:
 
 
 def files_in(folder: str | os.PathLike, extensions: Collection[str]) -> list[Path]:
-    """`photos_in`, with other extensions: in lower case, with their dots."""
+    """`photos_in` for other extensions, given in lower case and with dots."""
     return sorted(
         path
         for path in all_files(folder, skipped=is_skipped)
@@ -39,21 +39,21 @@ def files_in(folder: str | os.PathLike, extensions: Collection[str]) -> list[Pat
 
 
 def has_extension(name: str, extensions: Collection[str]) -> bool:
-    """Whether a name ends like those of some kind, in either case."""
+    """True if a name has one of the extensions, in upper or lower case."""
     return PurePath(name).suffix.lower() in extensions
 
 
 def is_skipped(name: str) -> bool:
-    """Whether a file or folder of this name is left out, unless it is asked for."""
+    """True if a search skips files and folders of this name."""
     return name.startswith(".") or name in _OF_SYSTEMS
 
 
 def all_files(folder: str | os.PathLike, skipped=lambda name: False) -> Iterator[Path]:
-    """Regular files below a folder; what several links lead to comes once.
+    """Yields the regular files below a folder; each folder is visited once.
 
     Args:
-      folder: where to look.
-      skipped: tells names of files and folders to leave out.
+      folder: folder to search.
+      skipped: predicate for names of files and folders to skip.
 
     Raises:
       UserError: a folder cannot be listed.

@@ -1,10 +1,10 @@
-"""Image formats by the ending of a file's name and by its first bytes."""
+"""Image formats, by file extension and by signature."""
 
 from types import ModuleType
 
 from dlf_jax.extras import needs
 
-# Format -> endings of the names of its files.
+# Format -> file extensions.
 _ENDINGS = {
     "AVIF": (".avif", ".avifs"),
     "BMP": (".bmp", ".dib"),
@@ -19,11 +19,11 @@ _ENDINGS = {
     "WEBP": (".webp",),
 }
 
-# Endings, in lower case, of the files that every command takes for photos. A format
-# whose package is missing is among them: its error names the package.
+# Extensions of photos, in lower case. Formats whose package is not installed are
+# included, because the error message names the package.
 READABLE = frozenset(ending for endings in _ENDINGS.values() for ending in endings)
 
-# First bytes -> format. RAW stands for the undeveloped photos of cameras.
+# First bytes -> format. RAW: camera raw files. FLOAT: PFM files.
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -38,7 +38,7 @@ _SIGNATURES = (
     *((b"P%d" % kind, "PNM") for kind in range(1, 8)),
     *((start, "FLOAT") for start in (b"Pf", b"PF")),
 )
-# The brand of a file of ISO boxes -> format.
+# Brand of an ISO base media file -> format.
 _BRANDS = {
     b"avif": "AVIF",
     b"avis": "AVIF",
@@ -55,12 +55,12 @@ _PACKAGES = {
 
 
 def format_of(data: bytes) -> str:
-    """Name of the format of a file's bytes; empty if no signature fits."""
+    """Name of a file's format; empty if unknown."""
     if data[4:8] == b"ftyp":
         size = min(max(int.from_bytes(data[:4], "big"), 16), 256)
         brands = [data[8:12], *(data[i : i + 4] for i in range(16, size, 4))]
         found = [_BRANDS[brand] for brand in brands if brand in _BRANDS]
-        # A general brand, such as mif1, may stand before that of the coding.
+        # A general brand, such as mif1, may precede the brand of the codec.
         return "AVIF" if "AVIF" in found else found[0] if found else ""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
@@ -68,7 +68,7 @@ def format_of(data: bytes) -> str:
 
 
 def library(kind: str) -> ModuleType:
-    """Imports the package that reads a format.
+    """Imports the optional package that reads a format.
 
     Raises:
       UserError: the package is not installed; the message says how to install it.

@@ -1,4 +1,4 @@
-"""Image files to and from 8-bit RGB."""
+"""Reading and writing of image files as 8-bit sRGB."""
 
 import io
 import os
@@ -51,22 +51,22 @@ _READERS: dict[str, Callable[[bytes, Check], Picture]] = {
     "TIFF": tiff.read,
     "WEBP": webp.read,
 }
-_REFUSED = {
+_REJECTED = {
     "FLOAT": "has floating-point samples without a fixed range: convert it to PNG",
     "RAW": "is a camera's RAW file: develop it to JPEG, PNG or TIFF",
 }
 
 
 def read_image(path: str | os.PathLike) -> UInt8[np.ndarray, "H W 3"]:
-    """Reads an image file as a colour-managed viewer shows it.
+    """Reads an image file as a colour-managed viewer would show it.
 
-    The result is upright and in sRGB, whatever colour space the file names (ICC, CICP,
-    gamma and primaries; Adobe RGB of cameras); transparent parts show white, more than
-    8 bits are rounded, and of several frames the first is taken.
+    The result is upright and converted to sRGB from the colour space of the file (ICC,
+    CICP, gamma and primaries, Adobe RGB in EXIF).  Transparent pixels become white,
+    samples of more than 8 bits are rounded, and only the first frame is read.
 
     Raises:
-      UserError: the file cannot be read, is no image, is larger than the limit, or has
-        pixels without a meaning in sRGB, such as HDR, camera RAW or floating point.
+      UserError: the file cannot be read, is not an image, exceeds the size limit, or
+        cannot be converted to sRGB, such as HDR, camera RAW or floating point.
     """
     return decode_image(read_file(path), str(path))
 
@@ -74,12 +74,12 @@ def read_image(path: str | os.PathLike) -> UInt8[np.ndarray, "H W 3"]:
 def decode_image(
     data: bytes, name: str, max_pixels: int = DEFAULT_LIMITS.pixels
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """`read_image` of bytes; `name` is what error messages call them."""
+    """`read_image` for the bytes of a file; `name` appears in error messages."""
     if not data:
         raise UserError(f"{name} is empty")
     kind = format_of(data)
-    if kind in _REFUSED:
-        raise UserError(f"{name} {_REFUSED[kind]}")
+    if kind in _REJECTED:
+        raise UserError(f"{name} {_REJECTED[kind]}")
     if kind not in _READERS:
         raise UserError(f"{name} is not an image that can be read")
 
@@ -96,17 +96,17 @@ def decode_image(
         raise
     except Unsupported as error:
         raise UserError(f"{name} {error}") from error
-    except Exception as error:  # a file can break any decoder in its way
+    except Exception as error:  # damaged files make decoders raise anything
         raise UserError(
             f"{name} is damaged or not supported: {reason(error)}"
         ) from error
 
 
 def encode_image(image: UInt8[np.ndarray, "H W 3"], extension: str) -> bytes:
-    """Bytes of an image file, in the format of an extension such as ``.png``.
+    """Encodes an image in the format of an extension such as ``.png``.
 
     Raises:
-      UserError: no format has this extension, or it cannot hold the image.
+      UserError: the extension is unknown, or the format cannot hold the image.
     """
     check_extension(extension)
     kind, options = _FORMATS[extension.lower()]
@@ -119,7 +119,7 @@ def encode_image(image: UInt8[np.ndarray, "H W 3"], extension: str) -> bytes:
 
 
 def check_extension(extension: str) -> None:
-    """Raises UserError unless images can be written with this extension."""
+    """Checks that images can be written with this extension; raises UserError."""
     if extension.lower() not in _FORMATS:
         raise UserError(
             f"cannot write images as '{extension}': use one of {', '.join(_FORMATS)}"

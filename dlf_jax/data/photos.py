@@ -1,4 +1,4 @@
-"""Decoded photos, among which undecodable files do no harm as long as they are few."""
+"""Decoded photos; a small share of undecodable files is skipped."""
 
 import hashlib
 import sys
@@ -13,20 +13,22 @@ from dlf_jax.data.sources import ImageSource
 from dlf_jax.errors import UserError
 from dlf_jax.typing import UInt8
 
-_HOLDOUT_SHARE = 20  # one photo in this many is kept for validation
-_NAMED = 5  # undecodable photos that are named, the others are counted
-_FIRST = 1000  # so many photos count as seen from the start, for the share of bad ones
+_HOLDOUT_SHARE = 20  # one photo in this many is held out for validation
+_NAMED = 5  # undecodable photos named in messages; further ones are only counted
+_FIRST = (
+    1000  # photos counted as seen from the start, so that early failures weigh less
+)
 
 
 def is_holdout(name: str) -> bool:
-    """Whether a photo is kept for validation: decided by a hash of its file name."""
-    name = name.rpartition("/")[2]  # bytes that are not UTF-8 count as they are
+    """True if a photo is held out for validation, by a hash of its file name."""
+    name = name.rpartition("/")[2]  # surrogates keep bytes that are not UTF-8
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") % _HOLDOUT_SHARE == 0
 
 
 def split_holdout(source: ImageSource) -> tuple[list[int], list[int]]:
-    """Indices of the photos to train on, and of those kept for validation."""
+    """Indices of the photos for training and of the held-out photos."""
     held_out = [is_holdout(source.name(i)) for i in range(len(source))]
     return (
         [i for i, held in enumerate(held_out) if not held],
@@ -35,9 +37,9 @@ def split_holdout(source: ImageSource) -> tuple[list[int], list[int]]:
 
 
 class Photos:
-    """Random access to decoded photos, for grain and for threads.
+    """Random access to decoded photos; a data source for grain, safe for threads.
 
-    In place of a photo that cannot be decoded stands the next one that can.
+    The next decodable photo replaces an undecodable one.
     """
 
     def __init__(
@@ -51,15 +53,15 @@ class Photos:
     ):
         """Args:
         source: encoded photos.
-        indices: which of them.
-        max_undecodable: share of undecodable photos, among those seen so far, at which
-          to stop; the first 1000 photos, or all of fewer, count as seen.  One is put
-          up with whatever the share.
-        cache: decode everything now and keep it in memory, three bytes a pixel.
+        indices: photos to use.
+        max_undecodable: maximum share of undecodable photos among those seen so far;
+          at least 1000 photos, or all if there are fewer, count as seen.  A single
+          undecodable photo is always accepted.
+        cache: decode all photos now and keep them in memory, three bytes a pixel.
         num_threads: decoding threads for the cache.
 
         Raises:
-          UserError: too many photos turn out undecodable; also from an access.
+          UserError: too many photos are undecodable; accesses raise it too.
         """
         self._source = source
         self._indices = indices
@@ -104,7 +106,7 @@ class Photos:
         return photo
 
     def _skip(self, i: int, error: UserError) -> None:
-        """Counts, names and, where there are too many, gives up."""
+        """Records an undecodable photo; raises UserError if there are too many."""
         with self._lock:
             self._undecodable.add(i)
             count = len(self._undecodable)

@@ -1,4 +1,4 @@
-"""Training batches: random crops of photos, the same whatever prepares them."""
+"""Reproducible training batches: random crops of photos."""
 
 import grain
 
@@ -17,26 +17,25 @@ def train_batches(
     num_processes: int = 1,
     num_threads: int = 1,
 ) -> grain.DatasetIterator:
-    """Endless batches, a function of the arguments above the threads only.
+    """Endless training batches, independent of the number of threads and processes.
 
-    The crops of a step are those of one process with the whole batch: process p of n
-    has rows p B to (p + 1) B of them.  Every pass over the photos has its own order
-    and crops.
+    Process p of n gets rows p B to (p + 1) B of the global batch of n B crops.  Every
+    pass over the photos has a new order and new crops.
 
     Args:
       photos: decoded photos.
-      config: cropping.
-      batch_size: crops a batch, B, of this process.
-      seed: decides order, crops, scales and flips.
-      process_index, num_processes: which share of every step is wanted.
+      config: settings of the crops.
+      batch_size: crops per batch of this process, B.
+      seed: seed of order, crops, scales and flips.
+      process_index, num_processes: share of every global batch to return.
       num_threads: threads that decode and crop ahead, each a batch at a time.
 
     Returns:
-      Iterator over uint8 arrays [B S S 3].  Its `get_state()` is a small dictionary
-      that `set_state()` of an iterator made with the same arguments continues from.
+      Iterator over uint8 arrays [B S S 3].  `get_state()` returns a small dictionary;
+      `set_state()` of an iterator with the same arguments resumes there.
 
     Raises:
-      UserError: there are no photos.
+      UserError: `photos` is empty.
     """
     if not len(photos):
         raise UserError("no photos are left to train on")
@@ -50,7 +49,7 @@ def train_batches(
     options = grain.ReadOptions(
         num_threads=num_threads, prefetch_buffer_size=2 * num_threads
     )
-    # There is no remainder, but its place would not fit an index where B is 1.
+    # Endless data have no remainder, but its index overflows where B is 1.
     batches = crops.batch(batch_size, drop_remainder=True)
     share = batches[process_index::num_processes]
     return iter(share.to_iter_dataset(options))

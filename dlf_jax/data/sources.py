@@ -1,14 +1,14 @@
-"""Where photos come from: random access to encoded images, named in one string.
+"""Sources of encoded photos, with random access, named by a string.
 
   /path, folder:/path           photos in a folder, see `dlf_jax.data.folders`
-  tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder that was prepared as
-                                array_record; its split "train" unless told
+  tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder prepared as array_record;
+                                the default split is "train"
   array_record:/path/*.arecord  array_record files; a record is the bytes of an image
                                 file, such as a JPEG
 
-Several are separated by commas.  TensorFlow is not needed, except by some builders to
-be prepared, once: `tfds.builder(NAME, file_format="array_record")` and its
-`download_and_prepare()`.  tfds looks for them where $TFDS_DATA_DIR says.
+Commas separate several sources.  TensorFlow is not needed, except once by some builders
+for `tfds.builder(NAME, file_format="array_record").download_and_prepare()`.  The
+variable TFDS_DATA_DIR names the folder of prepared datasets.
 """
 
 import bisect
@@ -27,28 +27,28 @@ from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 from dlf_jax.files import read_file
 
-# Which image of an example is taken where there are several, as in div2k.
+# Image features to choose from where an example has several, as in div2k.
 _PREFERRED_FEATURES = ("image", "hr")
 
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """Encoded images by index; the order is the same on every machine."""
+    """Encoded images by index, in the same order on every machine."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> bytes:
-        """Bytes of an image file; UserError if they cannot be read."""
+        """Returns the bytes of an image file; raises UserError if unreadable."""
 
     def name(self, index: int) -> str:
-        """What messages call the image."""
+        """Name of the image in messages."""
 
 
 def open_source(specification: str) -> ImageSource:
-    """The images that a comma-separated specification names, one after another.
+    """Opens the sources of a comma-separated specification and concatenates them.
 
     Raises:
-      UserError: one of them is missing, empty or not understood.
+      UserError: a source is missing, empty or invalid.
     """
     specs = [spec for spec in specification.split(",") if spec]
     if not specs:
@@ -68,7 +68,7 @@ def _open(spec: str) -> ImageSource:
 
 
 class FolderSource:
-    """The photos in a folder, as `photos_in` finds them."""
+    """Photos in a folder, as found by `photos_in`."""
 
     def __init__(self, folder: str):
         if not Path(folder).is_dir():
@@ -86,7 +86,7 @@ class FolderSource:
 
 
 class ArrayRecordSource:
-    """The records of the array_record files that a pattern matches, sorted by path."""
+    """Records of the array_record files that match a pattern, sorted by path."""
 
     def __init__(self, pattern: str):
         self._pattern = pattern
@@ -112,9 +112,9 @@ class ArrayRecordSource:
 
 
 class TfdsSource:
-    """The images of a prepared TensorFlow Datasets builder, undecoded.
+    """Encoded images of a prepared TensorFlow Datasets builder.
 
-    Taken is the feature called "image" or "hr", else the only image feature.
+    The photo is the feature "image" or "hr", otherwise the only image feature.
     """
 
     def __init__(self, name_and_split: str):
@@ -150,8 +150,8 @@ class TfdsSource:
 
 
 def _prepared_builder(name: str) -> tuple[Any, Any]:
-    """tfds itself, and a builder with data."""
-    # The package itself logs why it does not load, and is an empty module from then on.
+    """Returns the module tfds and a prepared builder."""
+    # If tfds fails to load, its __init__ logs the reason and leaves an empty module.
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.FATAL)
     try:
@@ -160,9 +160,9 @@ def _prepared_builder(name: str) -> tuple[Any, Any]:
         logging.set_verbosity(verbosity)
     try:
         builder = tfds.builder(name)
-    except ValueError as error:  # unknown, or with an unknown configuration
+    except ValueError as error:  # unknown name or configuration
         raise UserError(f"TensorFlow Datasets has no {name!r}") from error
-    except ImportError as error:  # its code needs TensorFlow, its data would not
+    except ImportError as error:  # its code needs TensorFlow, prepared data do not
         raise UserError(_how_to_prepare(name)) from error
     if not builder.info.splits:
         raise UserError(_how_to_prepare(name))
@@ -171,13 +171,13 @@ def _prepared_builder(name: str) -> tuple[Any, Any]:
 
 def _how_to_prepare(name: str) -> str:
     return (
-        f"tfds:{name} is not there as array_record; where TensorFlow is installed, run "
+        f"tfds:{name} is not prepared as array_record: with TensorFlow installed, run "
         f"tfds.builder({name!r}, file_format='array_record').download_and_prepare()"
     )
 
 
 def _choose(name: str, images: list[str]) -> str:
-    """Which of the image features is the photo."""
+    """Chooses the image feature that is the photo."""
     preferred = [key for key in _PREFERRED_FEATURES if key in images]
     if not preferred and len(images) != 1:
         raise UserError(f"tfds:{name} must have one image feature; it has {images}")
@@ -185,7 +185,7 @@ def _choose(name: str, images: list[str]) -> str:
 
 
 class ConcatenatedSource:
-    """Several sources, one after another."""
+    """Concatenation of several sources."""
 
     def __init__(self, sources: Sequence[ImageSource]):
         self._sources = sources

@@ -1,1 +1,1 @@
-"""Codecs side by side: files of true sizes, metrics, curves and a report."""
+"""Comparison of codecs: complete files, metrics, rate-distortion curves, a report."""

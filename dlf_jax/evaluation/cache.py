@@ -1,4 +1,4 @@
-"""Results that are kept, under the hash of all that they depend on."""
+"""Cache of results, keyed by a hash of everything that they depend on."""
 
 import dataclasses
 import hashlib
@@ -10,9 +10,9 @@ import numpy as np
 from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.files import write_file
-from dlf_jax.metrics.table import restored
+from dlf_jax.metrics.table import METRICS, restored
 
-# Changes with whatever makes old entries wrong.
+# Increase when old entries become wrong.
 _FORMAT = "1"
 
 
@@ -21,9 +21,9 @@ class Result:
     """One image through one codec at one setting.
 
     Attributes:
-      data: the file.
-      encode_s, decode_s: seconds that coding took.
-      values: of metrics, by name; None where a metric has none for this image.
+      data: the compressed file.
+      encode_s, decode_s: coding times, in seconds.
+      values: metric values by name; None where a metric is undefined for this image.
     """
 
     data: bytes
@@ -33,7 +33,7 @@ class Result:
 
 
 def key(image: np.ndarray, codec: str, setting: str, version: str) -> str:
-    """Names the result of an image: content, codec, setting and version count."""
+    """Cache key of an image's content, a codec, its setting and its version."""
     digest = hashlib.sha256()
     for part in (_FORMAT, str(image.shape), codec, setting, version):
         digest.update(part.encode() + b"\0")
@@ -42,13 +42,13 @@ def key(image: np.ndarray, codec: str, setting: str, version: str) -> str:
 
 
 class Cache:
-    """A folder of results; each is two files, and counts when the second is there.
+    """A folder of results, two files each; a result is valid once both exist.
 
     Args:
-      folder: made if it is not there.
+      folder: created if missing.
 
     Raises:
-      UserError: it cannot be made.
+      UserError: the folder cannot be created.
     """
 
     def __init__(self, folder: Path):
@@ -56,22 +56,24 @@ class Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"cannot make {folder}: {error.strerror}") from error
+            raise UserError(f"cannot create {folder}: {error.strerror}") from error
 
     def get(self, name: str) -> Result | None:
-        """The result under a key; None if there is none, or it is damaged."""
+        """Returns the result of a key; None if missing or damaged."""
         try:
             data = (self._folder / f"{name}.bin").read_bytes()
             fields = json.loads((self._folder / f"{name}.json").read_text())
             if hashlib.sha256(data).hexdigest() != fields.pop("sha256"):
                 return None
-            fields["values"] = restored(fields["values"])
-            return Result(data, **fields)
+            values = restored(fields.pop("values"))
+            # Former names are dropped: their metrics are measured again.
+            known = {name: values[name] for name in values if name in METRICS}
+            return Result(data, values=known, **fields)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def put(self, name: str, result: Result) -> None:
-        """Keeps a result; an interruption leaves the old one or none."""
+        """Stores a result; an interruption leaves the old result or none."""
         fields = dataclasses.asdict(result)
         data = fields.pop("data")
         fields["sha256"] = hashlib.sha256(data).hexdigest()

@@ -1,4 +1,4 @@
-"""What a codec is here, and which one a name means."""
+"""The `ImageCodec` protocol and the registry of codec names."""
 
 import dataclasses
 import functools
@@ -13,22 +13,22 @@ from dlf_jax.errors import UserError
 
 @runtime_checkable
 class ImageCodec(Protocol):
-    """Files of images and back.
+    """Compression of images to files, and back.
 
     Attributes:
-      settings: quality settings worth comparing at 0.01 to 0.25 bits per pixel, the
-        smallest files first.
-      version: all else that the bytes depend on, such as releases of libraries.
+      settings: quality settings for about 0.01 to 0.25 bits per pixel, smallest files
+        first.
+      version: everything else that the bytes depend on, such as library releases.
     """
 
     settings: tuple[str, ...]
     version: str
 
     def compress(self, image: np.ndarray, setting: str) -> bytes:
-        """A whole file, headers included, of a uint8 (H, W, 3) image."""
+        """Encodes a uint8 (H, W, 3) image as a complete file, headers included."""
 
     def decompress(self, data: bytes) -> np.ndarray:
-        """The image, from the file alone."""
+        """Decodes the image from the file alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,8 @@ class CodecSpec:
     """A codec as users name it: ``NAME``, ``NAME:MODEL``, both with ``@SETTING``.
 
     Attributes:
-      name: what results are listed under, such as "vvc" or "dlf:dlf-nano".
-      settings: those to run.
+      name: name in the results, such as "vvc" or "dlf:dlf-nano".
+      settings: the settings to run.
       version: see `ImageCodec`.
     """
 
@@ -47,26 +47,26 @@ class CodecSpec:
 
 
 def parse(text: str) -> CodecSpec:
-    """Reads the name of a codec, and finds out what it needs.
+    """Parses a codec name and opens the codec.
 
     Raises:
-      UserError: there is no such codec, model or setting, or what it needs is not
+      UserError: the codec, model or setting is unknown, or a package is not
         installed.
     """
     name, at, setting = text.partition("@")
     codec = open_codec(name)
     if at and setting not in codec.settings:
         known = ", ".join(codec.settings)
-        raise UserError(f"{name} has no setting {setting!r}: it is one of {known}")
+        raise UserError(f"{name} has no setting {setting!r}: use one of {known}")
     return CodecSpec(name, (setting,) if at else codec.settings, codec.version)
 
 
 @functools.cache
 def open_codec(name: str) -> ImageCodec:
-    """The codec of a name without a setting; it is kept in this process.
+    """Opens the codec of a name without a setting, once per process.
 
     Raises:
-      UserError: as `parse`.
+      UserError: see `parse`.
     """
     kind, _, model = name.partition(":")
     try:
@@ -76,13 +76,15 @@ def open_codec(name: str) -> ImageCodec:
         raise UserError(f"there is no codec {kind!r}: use {known}") from None
     if takes_model != bool(model):
         example = f"{kind}:MODEL" if takes_model else kind
-        raise UserError(f"codec {name!r} is not complete or too long: use {example}")
+        raise UserError(
+            f"codec {name!r} is incomplete or has an extra part: use {example}"
+        )
     module = importlib.import_module(f"dlf_jax.evaluation.{module}")
-    # The shell expands no ~ behind a colon.
+    # The shell does not expand ~ after a colon.
     return module.open_codec(os.path.expanduser(model) if takes_model else kind)
 
 
-# Kind -> module with `open_codec(model or kind)`, and whether a model is named.
+# Kind -> module with `open_codec(model or kind)`, and True where the name has a model.
 _KINDS: dict[str, tuple[str, bool]] = {
     "dlf": ("dlf_codec", True),
     "jpeg": ("pillow_codecs", False),

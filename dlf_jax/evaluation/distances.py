@@ -1,4 +1,4 @@
-"""Distances between the originals and what each codec makes of them, as sets."""
+"""Distribution distances between the originals and the reconstructions of a codec."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import open_codec
-from dlf_jax.evaluation.runner import Row
+from dlf_jax.evaluation.runner import Measurement
 from dlf_jax.metrics.distribution import (
     PATCH,
     frechet_distance,
@@ -18,25 +18,25 @@ from dlf_jax.metrics.features import FeatureNetwork
 
 
 def feature_distances(
-    rows: Sequence[Row], network: FeatureNetwork
+    measurements: Sequence[Measurement], network: FeatureNetwork
 ) -> list[dict[str, str | int | float]]:
-    """Fréchet and kernel distance for each codec and setting, over all their patches.
+    """Fréchet and kernel distance over all patches, for each codec and setting.
 
     Args:
-      rows: as `dlf_jax.evaluation.runner.evaluate` returns them; files are decoded.
-      network: gives the features, and the distances their names.
+      measurements: see `dlf_jax.evaluation.runner.evaluate`; files are decoded.
+      network: computes the features, and names the distances.
 
     Raises:
-      UserError: there are fewer than two patches.
+      UserError: fewer than two patches fit into the images.
     """
-    paths = dict.fromkeys(row.path for row in rows)
+    paths = dict.fromkeys(measurement.path for measurement in measurements)
     wanted = np.concatenate([network(patches(read_image(path))) for path in paths])
     if len(wanted) < 2:
         raise UserError(f"distances of features need two patches of {PATCH} pixels")
     groups: dict[tuple[str, str], list[np.ndarray]] = {}
-    for row in rows:
-        recon = open_codec(row.codec).decompress(row.result.data)
-        found = groups.setdefault((row.codec, row.setting), [])
+    for measurement in measurements:
+        recon = open_codec(measurement.codec).decompress(measurement.result.data)
+        found = groups.setdefault((measurement.codec, measurement.setting), [])
         found.append(network(patches(recon)))
     return [
         {

@@ -1,4 +1,4 @@
-"""The codec of this package, one setting for each of a model's rates."""
+"""The DLF codec; its settings are the rate points of a model."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from dlf_jax.compile_cache import enable_compile_cache
 
 
 class DLFCodec:
-    """A model behind the protocol of `ImageCodec`.
+    """`ImageCodec` of a DLF model.
 
     Args:
-      model: name or directory of a model.
+      model: name of a bundled model, or model directory.
     """
 
     def __init__(self, model: str):
@@ -29,9 +29,9 @@ class DLFCodec:
 
 
 def open_codec(model: str) -> DLFCodec:
-    """The codec of a bundled model or a model directory.
+    """Opens the codec of a bundled model or a model directory.
 
     Raises:
-      UserError: there is no such model.
+      UserError: the model does not exist.
     """
     return DLFCodec(model)

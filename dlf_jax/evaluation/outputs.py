@@ -1,4 +1,4 @@
-"""Everything that an evaluation writes into its folder."""
+"""Output files of an evaluation."""
 
 import io
 import platform
@@ -11,13 +11,13 @@ from dlf_jax.evaluation import plots, summary
 from dlf_jax.evaluation.codecs import open_codec
 from dlf_jax.evaluation.published import PublishedCurve
 from dlf_jax.evaluation.report import render
-from dlf_jax.evaluation.runner import Row
+from dlf_jax.evaluation.runner import Measurement
 from dlf_jax.files import write_file
 
 
 def write_outputs(
     folder: Path,
-    rows: Sequence[Row],
+    measurements: Sequence[Measurement],
     metrics: Sequence[str],
     *,
     anchor: str | None,
@@ -27,14 +27,14 @@ def write_outputs(
     """Writes results.csv and .json, table.md, plots as PNG and SVG, and report.html.
 
     Args:
-      folder: is there.
-      rows: as `dlf_jax.evaluation.runner.evaluate` returns them.
+      folder: an existing folder.
+      measurements: see `dlf_jax.evaluation.runner.evaluate`.
       metrics: names in `dlf_jax.metrics.table.METRICS`.
-      anchor: codec that BD-rates are relative to; None leaves them out.
-      published: curves to draw besides.
-      distances: of feature distributions, one dictionary for each codec and setting.
+      anchor: reference codec of BD-rates; None omits BD-rates.
+      published: additional curves to draw.
+      distances: see `dlf_jax.evaluation.distances.feature_distances`.
     """
-    table = summary.per_image(rows, metrics)
+    table = summary.per_image(measurements, metrics)
     averages = summary.means(table, metrics)
     comparison = summary.bd_rates(averages, metrics, anchor) if anchor else None
     codecs = list(averages["codec"].unique())
@@ -60,7 +60,7 @@ def write_outputs(
     images = averages["images"].iloc[0]
     subject = f"{len(codecs)} codecs on {images} images, dlf_jax {dlf_jax.__version__}."
     page = render(
-        rows,
+        measurements,
         averages,
         comparison,
         list(figures.values()),

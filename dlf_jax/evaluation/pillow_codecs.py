@@ -1,4 +1,4 @@
-"""Image formats that Pillow and its plug-ins write."""
+"""Codecs of Pillow and its plug-ins."""
 
 import dataclasses
 import io
@@ -16,10 +16,10 @@ from dlf_jax.extras import needs
 
 @dataclasses.dataclass(frozen=True)
 class PillowCodec:
-    """One format.
+    """`ImageCodec` of one image format.
 
     Attributes:
-      format: Pillow's name of it.
+      format: Pillow's name of the format.
       settings: see `ImageCodec`.
       options: arguments of `Image.save` for a setting.
       version: see `ImageCodec`.
@@ -36,7 +36,7 @@ class PillowCodec:
         options = self.options(setting)
         try:
             Image.fromarray(image).save(buffer, self.format, **options)
-        except (OSError, ValueError, RuntimeError) as error:  # such as a side too long
+        except (OSError, ValueError, RuntimeError) as error:  # such as too long a side
             raise UserError(f"{self.format} cannot hold the image: {error}") from error
         return buffer.getvalue()
 
@@ -47,23 +47,23 @@ class PillowCodec:
 
 
 def open_codec(kind: str) -> PillowCodec:
-    """The codec of "jpeg", "webp", "avif", "jpeg2000", "jxl" or "heif".
+    """Opens the codec "jpeg", "webp", "avif", "jpeg2000", "jxl" or "heif".
 
     Raises:
-      UserError: the installed Pillow lacks it, or a plug-in is missing.
+      UserError: Pillow was built without the format, or a plug-in is not installed.
     """
     version = f"Pillow {PIL.__version__}"
     if kind == "heif":
         needs("pillow_heif", "evaluate", "pillow-heif").register_heif_opener()
         version = f"pillow-heif {metadata.version('pillow-heif')}"
     elif kind == "jxl":
-        # Importing it registers it.
+        # The import registers the format.
         needs("pillow_jxl", "evaluate", "pillow-jxl-plugin")
         version = f"pillow-jxl-plugin {metadata.version('pillow-jxl-plugin')}"
     elif not features.check(_FEATURES[kind]):
         raise UserError(f"this Pillow was built without {kind}: pip install -U pillow")
     name, settings, options = _FORMATS[kind]
-    # The options are part of the version, for results that are kept.
+    # The options invalidate cached results, so the version includes them.
     return PillowCodec(name, settings, options, f"{version} {options(settings[-1])}")
 
 
@@ -79,12 +79,12 @@ def _webp(setting: str) -> dict[str, Any]:
 
 
 def _avif(setting: str) -> dict[str, Any]:
-    """In one piece: tiles, which Pillow makes unless told, cost bits."""
+    """Options without tiles: Pillow's default tiling costs bits."""
     return {"quality": int(setting), "speed": 4, "autotiling": False, "max_threads": 1}
 
 
 def _jpeg2000(setting: str) -> dict[str, Any]:
-    """A setting is the bits per pixel to aim at; the file is a bare codestream."""
+    """Options for a target in bits per pixel; the file is a bare codestream."""
     layers = [24 / float(setting)]
     return {"quality_layers": layers, "irreversible": True, "mct": 1, "no_jp2": True}
 

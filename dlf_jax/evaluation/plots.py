@@ -11,19 +11,19 @@ from dlf_jax.evaluation.published import PublishedCurve
 from dlf_jax.metrics.table import METRICS
 
 _MARKERS = tuple("osD^v<>pPX*h")
-_PAIRS = colormaps["tab20"].colors  # a dark and a light one each
+_PAIRS = colormaps["tab20"].colors  # dark and light colours alternate
 _COLOURS = (*_PAIRS[::2], *_PAIRS[1::2])[: len(_MARKERS)]
 
 
 def rate_plot(
     averages: pd.DataFrame, metric: str, published: Sequence[PublishedCurve] = ()
 ) -> Figure:
-    """One metric over the rate, which has a logarithmic axis.
+    """Plots one metric over the rate, on a logarithmic axis.
 
     Args:
-      averages: as `dlf_jax.evaluation.summary.means` gives it.
+      averages: see `dlf_jax.evaluation.summary.means`.
       metric: name in `METRICS`.
-      published: drawn dashed, and labelled as not measured here.
+      published: curves drawn dashed and labelled as not measured here.
     """
     figure = Figure(figsize=(8.5, 4.5), layout="constrained")
     axes = figure.subplots()

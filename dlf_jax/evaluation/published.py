@@ -1,4 +1,4 @@
-"""Curves out of papers, which nothing here measured."""
+"""Rate-distortion curves reported in papers, not measured by this package."""
 
 import dataclasses
 import importlib.resources
@@ -9,14 +9,14 @@ from dlf_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class PublishedCurve:
-    """Points of one codec on one set of images.
+    """Rate-distortion points of one codec on one image set.
 
     Attributes:
       label: name of the codec.
-      citation: whose numbers these are.
-      origin: how they came here, and how exact they are.
-      bpp: rates.
-      values: of metrics at those rates, by name.
+      citation: the paper.
+      origin: source and accuracy of the numbers.
+      bpp: rates, in bits per pixel.
+      values: metric values at these rates, by name in `METRICS` (or "fid").
     """
 
     label: str
@@ -27,16 +27,16 @@ class PublishedCurve:
 
 
 def published_curves(images: str) -> list[PublishedCurve]:
-    """What papers report on a set of images: "kodak" or "clic2020".
+    """Returns the curves reported for an image set: "kodak" or "clic2020".
 
     Raises:
-      UserError: there is nothing about this set.
+      UserError: the image set is unknown.
     """
     path = importlib.resources.files("dlf_jax.evaluation") / "published.json"
     file = json.loads(path.read_text(encoding="utf-8"))
     origin = file.pop("origin")
     if images not in file:
-        raise UserError(f"no curves are known of {images!r}: use {', '.join(file)}")
+        raise UserError(f"no published curves for {images!r}: use {', '.join(file)}")
     return [
         PublishedCurve(
             **{name: entry.pop(name) for name in ("label", "citation", "bpp")},

@@ -1,4 +1,4 @@
-"""One HTML file with tables, plots and crops to compare, for any browser, offline."""
+"""HTML report: tables, plots and an interactive comparison of crops, in one file."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ from dlf_jax import strict_json
 from dlf_jax.data.image_io import read_image
 from dlf_jax.evaluation.codecs import open_codec
 from dlf_jax.evaluation.published import PublishedCurve
-from dlf_jax.evaluation.runner import Row
+from dlf_jax.evaluation.runner import Measurement
 from dlf_jax.evaluation.summary import image_names, titled
 from dlf_jax.metrics.rate import bits_per_pixel
 from dlf_jax.metrics.table import METRICS
@@ -27,7 +27,7 @@ CROP = 320
 
 
 def render(
-    rows: Sequence[Row],
+    measurements: Sequence[Measurement],
     averages: pd.DataFrame,
     comparison: pd.DataFrame | None,
     plots: Sequence[Figure],
@@ -37,17 +37,17 @@ def render(
     published: Sequence[PublishedCurve] = (),
     pictures: int = 3,
 ) -> str:
-    """The text of the report.
+    """Renders the report as HTML.
 
     Args:
-      rows: results; of the first images, crops are shown.
-      averages: as `dlf_jax.evaluation.summary.means` gives it.
-      comparison: as `dlf_jax.evaluation.summary.bd_rates` gives it, if there is one.
-      plots: of rate and distortion.
-      subject: a sentence about what was done.
-      anchor: the codec that BD-rates are relative to.
-      published: what is drawn in the plots besides.
-      pictures: how many images are shown.
+      measurements: results; crops of the first images are shown.
+      averages: see `dlf_jax.evaluation.summary.means`.
+      comparison: see `dlf_jax.evaluation.summary.bd_rates`; None without an anchor.
+      plots: rate-distortion plots.
+      subject: a sentence that describes the evaluation.
+      anchor: reference codec of BD-rates.
+      published: additional curves in the plots, to cite.
+      pictures: number of images to show.
     """
     page = importlib.resources.files("dlf_jax.evaluation") / "report.html"
     cited = {f"{curve.label}: {curve.citation}; {curve.origin}." for curve in published}
@@ -62,15 +62,15 @@ def render(
         bd_rates="" if no_others else heading + _bd_table(comparison),
         plots="".join(map(_svg, plots)),
         citations=notes,
-        # Names of files cannot end the script that holds the data.
-        data=strict_json.dumps(_crops(rows, averages, pictures)).replace(
+        # A file name must not close the script element.
+        data=strict_json.dumps(_crops(measurements, averages, pictures)).replace(
             "<", "\\u003c"
         ),
     )
 
 
 def _bd_table(comparison: pd.DataFrame) -> str:
-    """One row a codec, one column a metric: percent, and where it was taken."""
+    """Table of BD-rates in percent with their quality range: codecs x metrics."""
 
     def cell(line: pd.Series) -> str:
         if pd.isna(line["percent"]):
@@ -84,9 +84,8 @@ def _bd_table(comparison: pd.DataFrame) -> str:
     table = table.rename(columns={name: METRICS[name].title for name in table})
     table.columns.name = None
     return table.reset_index().to_html(index=False, border=0) + (
-        "<p class='note'>Bits more or fewer at equal quality (PCHIP over the logarithm "
-        "of the rate), with the qualities that both curves reach, over which the mean "
-        "is taken.</p>"
+        "<p class='note'>Difference in bits at equal quality (PCHIP over the logarithm "
+        "of the rate), and the range of qualities that both curves cover.</p>"
     )
 
 
@@ -97,34 +96,38 @@ def _svg(figure: Figure) -> str:
 
 
 def _crops(
-    rows: Sequence[Row], averages: pd.DataFrame, pictures: int
+    measurements: Sequence[Measurement], averages: pd.DataFrame, pictures: int
 ) -> dict[str, Any]:
-    """What the script on the page shows."""
+    """Data of the script on the page."""
     codecs = list(averages["codec"].unique())
-    names = image_names(rows)
+    names = image_names(measurements)
     images: dict[Any, dict[str, Any]] = {}
-    for row in rows:
-        if row.path not in images:
+    for measurement in measurements:
+        if measurement.path not in images:
             if len(images) == pictures:
                 continue
-            original = {"picture": _crop(read_image(row.path))}
+            original = {"picture": _crop(read_image(measurement.path))}
             files = [[] for _ in codecs]
-            entry = {"name": names[row.path], "original": original, "files": files}
-            images[row.path] = entry
-        data = row.result.data
+            entry = {
+                "name": names[measurement.path],
+                "original": original,
+                "files": files,
+            }
+            images[measurement.path] = entry
+        data = measurement.result.data
         file = {
-            "setting": row.setting,
+            "setting": measurement.setting,
             "bytes": len(data),
-            "bpp": bits_per_pixel(len(data), row.height, row.width),
-            "picture": _crop(open_codec(row.codec).decompress(data)),
+            "bpp": bits_per_pixel(len(data), measurement.height, measurement.width),
+            "picture": _crop(open_codec(measurement.codec).decompress(data)),
         }
-        images[row.path]["files"][codecs.index(row.codec)].append(file)
+        images[measurement.path]["files"][codecs.index(measurement.codec)].append(file)
     rates = averages.loc[averages["codec"] == codecs[0], "bpp"].tolist()
     return {"codecs": codecs, "rates": rates, "images": list(images.values())}
 
 
 def _crop(image: np.ndarray) -> str:
-    """The middle of an image, as the URL of a picture without loss."""
+    """Centre crop of an image, as the data URL of a lossless picture."""
     top, left = (max(0, (side - CROP) // 2) for side in image.shape[:2])
     buffer = io.BytesIO()
     crop = Image.fromarray(image[top : top + CROP, left : left + CROP])

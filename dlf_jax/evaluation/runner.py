@@ -1,4 +1,4 @@
-"""Every image through every codec: coding in processes, metrics in this one."""
+"""Runs every codec on every image; worker processes code, this one measures."""
 
 import concurrent.futures.process
 import dataclasses
@@ -25,14 +25,14 @@ from dlf_jax.typing import UInt8
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """A result and what it is of.
+class Measurement:
+    """Result of one image at one setting of a codec.
 
     Attributes:
-      path: of the image.
-      codec, setting: as in `CodecSpec`.
-      height, width: of the image.
-      result: size, times and metrics.
+      path: the image file.
+      codec, setting: see `CodecSpec`.
+      height, width: image size, in pixels.
+      result: compressed file, times and metrics.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Row:
     result: Result
 
     def record(self, metrics: Sequence[str]) -> dict[str, Any]:
-        """The line of a table but for the image: codec, setting, sizes, metrics."""
+        """Table row without the image name: codec, setting, sizes, metrics, times."""
         size = len(self.result.data)
         return {
             "codec": self.codec,
@@ -71,19 +71,18 @@ def evaluate(
     *,
     cache: Cache | None = None,
     processes: int = 1,
-) -> list[Row]:
-    """Compresses, decompresses and measures; what the cache holds is not done again.
+) -> list[Measurement]:
+    """Compresses, decompresses and measures, except what the cache holds.
 
     Args:
       paths: image files.
       specs: codecs and settings.
       metrics: names in `dlf_jax.metrics.table.METRICS`.
-      cache: where results are looked up, and kept as soon as they are there.
-      processes: that code, beside this one that measures; with 1, everything happens
-        in this one.
+      cache: looked up before, and filled after every file.
+      processes: number of worker processes; 1 codes in this process.
 
     Returns:
-      One row for each image, codec and setting, in this order.
+      One measurement for each image, codec and setting, in this order.
 
     Raises:
       UserError: an image cannot be read, or a codec fails.
@@ -116,14 +115,15 @@ def evaluate(
         bar.update()
     bar.close()
     return [
-        Row(job.path, job.codec, job.setting, *size, known[job]) for job, size in jobs
+        Measurement(job.path, job.codec, job.setting, *size, known[job])
+        for job, size in jobs
     ]
 
 
 def _code(
     todo: list[tuple[_Job, Result | None]], processes: int
 ) -> Iterator[tuple[_Job, Result, np.ndarray]]:
-    """Results and pictures, in any order."""
+    """Yields jobs, results and reconstructions, in any order."""
     if processes == 1 or len(todo) < 2:
         for job, known in todo:
             yield job, *_run(job, known)
@@ -133,7 +133,7 @@ def _code(
         processes, context, initializer=_end_with_parent
     )
     try:
-        # A few at a time, so that finished pictures do not fill the memory.
+        # Few at a time: finished reconstructions would fill the memory.
         waiting, pending = iter(todo), {}
         while True:
             while len(pending) < 2 * processes and (one := next(waiting, None)):
@@ -148,15 +148,15 @@ def _code(
                 yield pending.pop(future), *future.result()
     except concurrent.futures.process.BrokenProcessPool as error:
         raise UserError(
-            "a process that coded images died, of too little memory perhaps: run the "
-            "command again with --processes 1"
+            "a worker process died, perhaps out of memory: run the command again with "
+            "--processes 1"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _end_with_parent() -> None:
-    """Lets this process end with the one that started it, and not before."""
+    """Ties the life of a worker process to its parent."""
 
     def watch() -> None:
         multiprocessing.parent_process().join()
@@ -167,7 +167,7 @@ def _end_with_parent() -> None:
 
 
 def _run(job: _Job, known: Result | None) -> tuple[Result, np.ndarray]:
-    """Codes one image there and back, or only back where the file is known."""
+    """Encodes and decodes an image; only decodes if the file is cached."""
     image = _image(job.path)
     if known:
         return known, open_codec(job.codec).decompress(known.data)
@@ -180,7 +180,10 @@ def _run(job: _Job, known: Result | None) -> tuple[Result, np.ndarray]:
 def code(
     image: UInt8[np.ndarray, "H W 3"], codec: str, setting: str
 ) -> tuple[Result, UInt8[np.ndarray, "H W 3"]]:
-    """An image to a file and back: the file and the times, without metrics; a picture.
+    """Encodes and decodes an image.
+
+    Returns:
+      The result, without metrics, and the reconstruction.
 
     Raises:
       UserError: the codec fails.
@@ -192,7 +195,9 @@ def code(
     recon = opened.decompress(data)
     end = time.perf_counter()
     if recon.shape != image.shape:
-        raise UserError(f"{codec} made {_size(recon)} pixels of {_size(image)}")
+        raise UserError(
+            f"{codec} decoded {_size(recon)} pixels instead of {_size(image)}"
+        )
     return Result(data, middle - start, end - middle), recon
 
 

@@ -1,4 +1,4 @@
-"""Tables of results: one line an image, means of codecs, BD-rates."""
+"""Tables of results: per image, means per codec and setting, BD-rates."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dlf_jax.errors import UserError
-from dlf_jax.evaluation.runner import Row
+from dlf_jax.evaluation.runner import Measurement
 from dlf_jax.files import printable
 from dlf_jax.metrics.bd_rate import bd_rate
 from dlf_jax.metrics.table import METRICS
@@ -16,17 +16,20 @@ from dlf_jax.metrics.table import METRICS
 TIMES = ["encode_s", "decode_s"]
 
 
-def per_image(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
-    """One line for each image, codec and setting."""
-    names = image_names(rows)
+def per_image(
+    measurements: Sequence[Measurement], metrics: Sequence[str]
+) -> pd.DataFrame:
+    """Table with a row for each image, codec and setting."""
+    names = image_names(measurements)
     return pd.DataFrame(
-        {"image": names[row.path]} | row.record(metrics) for row in rows
+        {"image": names[measurement.path]} | measurement.record(metrics)
+        for measurement in measurements
     )
 
 
-def image_names(rows: Sequence[Row]) -> dict[Path, str]:
-    """Printable names of files, and whole paths where files have the same name."""
-    paths = dict.fromkeys(row.path for row in rows)
+def image_names(measurements: Sequence[Measurement]) -> dict[Path, str]:
+    """Printable file names by path; whole paths where names coincide."""
+    paths = dict.fromkeys(measurement.path for measurement in measurements)
     count = Counter(path.name for path in paths)
     return {
         path: printable(path.name if count[path.name] == 1 else path) for path in paths
@@ -34,10 +37,10 @@ def image_names(rows: Sequence[Row]) -> dict[Path, str]:
 
 
 def means(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """One line for each codec and setting, in the order of `table`.
+    """Averages for each codec and setting, in the order of `table`.
 
-    Sizes and metrics are means over images, those without a value left out; seconds
-    are medians, since the first image often pays for a start.
+    Sizes and metrics are means over the images that have a value.  Seconds are
+    medians, since the first image often includes start-up time.
     """
     groups = table.groupby(["codec", "setting"], sort=False)
     columns = {"images": ("image", "size")}
@@ -49,10 +52,10 @@ def means(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 def bd_rates(
     averages: pd.DataFrame, metrics: Sequence[str], anchor: str
 ) -> pd.DataFrame:
-    """BD-rate of every codec against one of them, for each metric.
+    """BD-rate of every codec against the anchor, for each metric.
 
-    Columns are codec, metric, percent (None where there is no BD-rate), low and high
-    (the qualities between which it is taken), and note, which says why there is none.
+    Columns: codec, metric, percent (None if undefined), low and high (the range of
+    qualities), and note (the reason if undefined).
     """
     curves = {name: curve for name, curve in averages.groupby("codec", sort=False)}
     lines = []
@@ -77,7 +80,7 @@ def bd_rates(
 
 
 def formatted(averages: pd.DataFrame) -> pd.DataFrame:
-    """Means as text, with the digits that mean something; "n/a" where there is none."""
+    """Means as text with their significant digits; "n/a" where undefined."""
     digits = {"bytes": 1, "bpp": 4, **dict.fromkeys(TIMES, 2)}
     digits |= {name: metric.digits for name, metric in METRICS.items()}
     columns = {
@@ -92,7 +95,7 @@ def formatted(averages: pd.DataFrame) -> pd.DataFrame:
 
 
 def titled(averages: pd.DataFrame) -> pd.DataFrame:
-    """`formatted`, with names of columns for people."""
+    """`formatted`, with the titles of the metrics as column names."""
     titles = {name: metric.title for name, metric in METRICS.items()}
     titles |= {"encode_s": "encode [s]", "decode_s": "decode [s]"}
     return formatted(averages).rename(columns=titles)

@@ -1,8 +1,8 @@
-"""Baselines of TensorFlow Compression, in a process with an environment of its own.
+"""Baselines of TensorFlow Compression, run by the Python of another environment.
 
-`requirements-tfc.txt` makes that environment; its Python is named by the environment
-variable DLF_TFC_PYTHON, ``.venv-tfc/bin/python`` unless it is set.  Weights come with
-the package; `tfc/train.py` makes others.
+`requirements-tfc.txt` pins the environment.  The variable DLF_TFC_PYTHON names its
+Python, by default ``.venv-tfc/bin/python``.  The package includes weights;
+`tfc/train.py` trains others.
 """
 
 import atexit
@@ -24,14 +24,14 @@ _DEFAULT_PYTHON = ".venv-tfc/bin/python"
 
 
 class TFCCodec:
-    """One model at the rates that it was trained for.
+    """`ImageCodec` of a TensorFlow Compression model.
 
     Args:
-      name: as users know it.
-      weights: files of the rates by setting, the smallest files of images first.
+      name: name in the results.
+      weights: weight file of every setting, lowest rate first.
 
     Raises:
-      UserError: there is no environment to run it in.
+      UserError: the environment is missing.
     """
 
     def __init__(self, name: str, weights: dict[str, Path]):
@@ -46,7 +46,7 @@ class TFCCodec:
         self.version = digest.hexdigest()
 
     def compress(self, image: np.ndarray, setting: str) -> bytes:
-        """See `ImageCodec`; the file begins with a byte for the rate."""
+        """See `ImageCodec`; the first byte of the file is the rate."""
         height, width, _ = image.shape
         rate = self.settings.index(setting)
         _, data = self._ask(
@@ -69,8 +69,7 @@ class TFCCodec:
             answer = json.loads(process.stdout.readline())
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{self._name} stopped: {self._python} needs the packages of "
-                "requirements-tfc.txt"
+                f"{self._name} stopped: install requirements-tfc.txt for {self._python}"
             ) from error
         if "error" in answer:
             reason = " ".join(answer["error"].split())
@@ -89,32 +88,32 @@ class TFCCodec:
 
 
 def open_codec(model: str) -> TFCCodec:
-    """The codec of a baseline.
+    """Opens the codec of a baseline.
 
     Args:
-      model: bls2017, bmshj2018 or bmshj2018-factorized for the weights that come with
-        the package, or FOLDER/NAME for FOLDER/NAME-0.npz and so on.
+      model: bls2017, bmshj2018 or bmshj2018-factorized for the included weights, or
+        FOLDER/NAME for FOLDER/NAME-0.npz, FOLDER/NAME-1.npz and so on.
 
     Raises:
-      UserError: there are no such weights, or no environment for them.
+      UserError: the weights or the environment are missing.
     """
     path = Path(model) if "/" in model else _FOLDER / "weights" / model
     weights = sorted(path.parent.glob(f"{path.name}-[0-9].npz"))
     if not weights:
         raise UserError(
-            f"there are no weights {path}-0.npz: train them with {_FOLDER / 'train.py'}"
+            f"no weights {path}-0.npz: train them with {_FOLDER / 'train.py'}"
         )
     return TFCCodec(f"tfc:{model}", {str(i): file for i, file in enumerate(weights)})
 
 
 def _python(name: str) -> str:
-    """The interpreter with TensorFlow Compression."""
+    """Path of the Python with TensorFlow Compression."""
     python = os.environ.get(_VARIABLE, _DEFAULT_PYTHON)
     if not Path(python).is_file():
         raise UserError(
-            f"{name} needs TensorFlow Compression in an environment of its own, "
-            f"and {python} is not there: python3.11 -m venv .venv-tfc && "
-            ".venv-tfc/bin/pip install -r requirements-tfc.txt, or name another Python "
-            f"in {_VARIABLE}"
+            f"{name} needs TensorFlow Compression in a separate environment, "
+            f"but {python} does not exist: python3.11 -m venv .venv-tfc && "
+            ".venv-tfc/bin/pip install -r requirements-tfc.txt, or set "
+            f"{_VARIABLE} to another Python"
         )
     return python

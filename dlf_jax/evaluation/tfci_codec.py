@@ -1,4 +1,4 @@
-"""Published models of TensorFlow Compression, fetched from Google's server."""
+"""Published models of TensorFlow Compression, downloaded from Google's server."""
 
 import http.client
 import urllib.request
@@ -11,16 +11,16 @@ from dlf_jax.perceptual.fetch import cache_dir
 
 _URL = "https://storage.googleapis.com/tensorflow_compression/metagraphs"
 _TIMEOUT_S = 30
-# The rates of most models have numbers; these are the smallest files.
+# The rates of most models are numbers; these have the smallest files.
 _RATES = {"hific": ("lo", "mi", "hi")}
 _NUMBERS = ("1", "2", "3")
 
 
 def open_codec(model: str) -> TFCCodec:
-    """The codec of a model such as bmshj2018-hyperprior-mse, mbt2018-mean-mse or hific.
+    """Opens a model such as bmshj2018-hyperprior-mse, mbt2018-mean-mse or hific.
 
     Raises:
-      UserError: the model cannot be fetched, or there is no environment to run it in.
+      UserError: the model cannot be downloaded, or the environment is missing.
     """
     folder = cache_dir().parent / "tfci"
     rates = _RATES.get(model, _NUMBERS)
@@ -38,8 +38,8 @@ def _fetch(path: Path) -> None:
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
-            f"{path.name} cannot be fetched from {_URL} ({reason}): tfci models need a "
-            f"network once; without one, put the file into {path.parent}"
+            f"cannot fetch {path.name} from {_URL} ({reason}): connect to the network, "
+            f"or put the file into {path.parent}"
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, data, overwrite=True)

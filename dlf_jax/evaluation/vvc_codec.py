@@ -1,12 +1,12 @@
-"""VVC (H.266) intra pictures: vvenc in the ffmpeg of the PyPI package imageio-ffmpeg.
+"""VVC (H.266) intra pictures, by vvenc in the ffmpeg of imageio-ffmpeg.
 
-A file is one byte that says what was added to height and width, which vvenc wants even
-and 16 at least, then the Annex B byte stream as vvenc writes it; ffmpeg's own decoder
-reads it back.  Colour is BT.709, 4:2:0, 10 bits.
+A file is one byte with the padding of height and width, then the Annex B byte stream of
+vvenc.  The padding makes both sides even and at least 16, as vvenc requires.  ffmpeg's
+own decoder reads the stream.  Colour is BT.709, 4:2:0, 10 bits.
 
-Codec ``vvc`` is set up as the reference encoder VTM is for still pictures: all intra,
-one quantisation parameter for the whole picture.  ``vvc-qpa`` differs in one option:
-vvenc adapts the parameter to what the eye sees (QPA, its default).
+Codec ``vvc`` has the still-picture configuration of the reference encoder VTM: all
+intra and one quantisation parameter for the whole picture.  ``vvc-qpa`` enables vvenc's
+perceptual adaptation of this parameter (QPA), the default of vvenc.
 """
 
 import subprocess
@@ -16,28 +16,28 @@ import numpy as np
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 
-# Without these options ffmpeg starts a video: its headers hold timing and lists of
-# reference pictures, 125 bytes, and intra pictures are 3 QP finer than asked for.
-# At QP 60 to 42, preset slow takes twice as long for 0 to 4 % fewer bytes.
+# Without these options ffmpeg starts a video: timing and lists of reference pictures
+# cost 125 bytes, and intra pictures are 3 QP finer than requested.  At QP 60 to 42,
+# preset slow takes twice as long for 0 to 4 % fewer bytes.
 _STILL = (
     *("-preset", "medium", "-g", "1", "-vvenc-params"),
     "IntraQPOffset=0:AccessUnitDelimiter=0:HrdParametersPresent=0",
 )
-# Whether vvenc adapts quantisation parameters (QPA), and those worth comparing; the
-# anchor of BD-rates has twice as many.
+# Codec -> value of the option -qpa, and quantisation parameters.  The anchor of
+# BD-rates has twice as many.
 _KINDS = {"vvc": ("0", range(63, 35, -3)), "vvc-qpa": ("1", range(63, 35, -6))}
 _COLOURS = "color_matrix=bt709"
-# Chroma is interpolated in both directions, which is not the default.
+# By default chroma is interpolated in one direction only.
 _UPSAMPLING = "flags=bicubic+full_chroma_int+accurate_rnd"
 _SMALLEST = 16
 
 
 class VVCCodec:
-    """One intra picture a file.
+    """`ImageCodec` of VVC, one intra picture per file.
 
     Args:
-      ffmpeg: path of a program with libvvenc.
-      release: of this program.
+      ffmpeg: path of an ffmpeg with libvvenc.
+      release: version of ffmpeg.
       kind: "vvc" or "vvc-qpa".
     """
 
@@ -87,10 +87,10 @@ class VVCCodec:
 
 
 def open_codec(kind: str) -> VVCCodec:
-    """The codec "vvc" or "vvc-qpa".
+    """Opens the codec "vvc" or "vvc-qpa".
 
     Raises:
-      UserError: imageio-ffmpeg is missing, or its ffmpeg does not work or has no
+      UserError: imageio-ffmpeg is not installed, or its ffmpeg does not run or has no
         vvenc.
     """
     package = needs("imageio_ffmpeg", "evaluate", "imageio-ffmpeg")

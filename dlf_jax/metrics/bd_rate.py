@@ -1,4 +1,4 @@
-"""Bjøntegaard delta rate: how many more bits one codec needs than another."""
+"""Bjøntegaard delta rate: mean rate difference of two codecs at equal quality."""
 
 import dataclasses
 
@@ -10,14 +10,13 @@ from dlf_jax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
-    """Result of `bd_rate`.
+class BDRate:
+    """Bjøntegaard delta rate and its quality range.
 
     Attributes:
-      percent: mean difference of the rates at equal quality; negative where the tested
-        codec needs fewer bits.
-      low, high: the qualities between which both curves are known, where the mean is
-        taken.
+      percent: mean rate difference at equal quality; negative if the tested codec
+        needs fewer bits.
+      low, high: range of qualities that both curves cover.
     """
 
     percent: float
@@ -30,20 +29,20 @@ def bd_rate(
     anchor_quality: Float[np.ndarray, "M"],
     rate: Float[np.ndarray, "N"],
     quality: Float[np.ndarray, "N"],
-) -> Comparison:
-    """Compares two rate-quality curves.
+) -> BDRate:
+    """Computes the BD-rate of a rate-quality curve against an anchor.
 
     The logarithm of the rate is interpolated over quality by monotone cubic pieces
-    (PCHIP) and integrated over the qualities that both curves reach; nothing is
-    extrapolated.  Quality may be a distance: only its order matters.
+    (PCHIP) and averaged over the qualities that both curves cover, without
+    extrapolation.  Quality may be a distance: only its order matters.
 
     Args:
       anchor_rate, rate: positive, such as bpp, in any order.
-      anchor_quality, quality: at those rates.
+      anchor_quality, quality: quality at each rate.
 
     Raises:
-      UserError: a curve has fewer than two points, one without a finite quality, or is
-        not monotone, or the curves have no quality in common.
+      UserError: a curve has fewer than two points, a point without a finite quality,
+        or is not monotone, or the curves have no quality in common.
 
     Reference: Bjøntegaard, "Calculation of average PSNR differences between RD-curves",
     VCEG-M33, 2001; ITU-T HSTP-VID-WPOM, 2020, for the interpolation.
@@ -54,11 +53,11 @@ def bd_rate(
     if not low < high:
         raise UserError("the curves have no quality in common: there is no BD-rate")
     anchor, tested = (curve.integrate(low, high) / (high - low) for curve in curves)
-    return Comparison(100 * (float(np.exp(tested - anchor)) - 1), low, high)
+    return BDRate(100 * (float(np.exp(tested - anchor)) - 1), low, high)
 
 
 def _curve(rate: np.ndarray, quality: np.ndarray) -> PchipInterpolator:
-    """Log rate as a function of quality."""
+    """Logarithm of the rate as a function of quality."""
     if not np.isfinite(quality).all():
         raise UserError("a quality is missing or infinite: there is no BD-rate")
     order = np.argsort(quality)

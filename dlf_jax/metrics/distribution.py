@@ -1,4 +1,4 @@
-"""Distances of two sets of pictures: of the distributions of their features."""
+"""Distances between the feature distributions of two sets of images."""
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -7,10 +7,10 @@ PATCH = 256
 
 
 def patches(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "N 256 256 3"]:
-    """Squares of two grids, the second shifted by half a square both ways.
+    """Cuts an image into patches of two grids, shifted by half a patch.
 
-    The first grid starts in the corner and leaves out what does not fill a square; the
-    second exists where both sides have at least one and a half squares.
+    The first grid starts at the top left corner; incomplete patches are omitted.  The
+    second grid requires sides of at least one and a half patches.
 
     Reference: Mentzer et al., "High-Fidelity Generative Image Compression", NeurIPS
     2020, appendix; docs/architecture.md#evaluation-metrics.
@@ -27,13 +27,13 @@ def patches(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "N 256 256 3
 
 
 def frechet_distance(x: Float[np.ndarray, "M D"], y: Float[np.ndarray, "N D"]) -> float:
-    """Squared Wasserstein distance of the Gaussians with the moments of two sets.
+    """Fréchet distance: squared 2-Wasserstein distance of two fitted Gaussians.
 
-    With the pool3 features of InceptionV3 this is FID, and with no others.  It depends
-    on the number of samples: only sets of equal sizes can be compared.
+    With the pool3 features of InceptionV3, and only with these, the distance is FID.
+    The distance depends on the number of samples: compare only sets of equal sizes.
 
     Args:
-      x, y: features; at least two of each.
+      x, y: features of each set; at least two rows each.
 
     Reference: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to
     a Local Nash Equilibrium", NeurIPS 2017.
@@ -49,13 +49,13 @@ def frechet_distance(x: Float[np.ndarray, "M D"], y: Float[np.ndarray, "N D"]) -
 
 
 def kernel_distance(x: Float[np.ndarray, "M D"], y: Float[np.ndarray, "N D"]) -> float:
-    """Squared maximum mean discrepancy for the kernel (a·b / D + 1)³.
+    """Kernel distance: squared maximum mean discrepancy for (a·b / D + 1)³.
 
-    The unbiased estimate over all pairs: it does not depend on the number of samples,
-    and can be negative.  With InceptionV3's features this is KID.
+    The estimate over all pairs is unbiased, so that its mean does not depend on the
+    number of samples; it can be negative.  With InceptionV3's features it is KID.
 
     Args:
-      x, y: features; at least two of each.
+      x, y: features of each set; at least two rows each.
 
     Reference: Bińkowski et al., "Demystifying MMD GANs", ICLR 2018.
     """

@@ -1,4 +1,4 @@
-"""Feature networks for distances of distributions."""
+"""Feature networks for distribution distances."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,12 +20,12 @@ _BATCH = 16
 
 @dataclasses.dataclass(frozen=True)
 class FeatureNetwork:
-    """A frozen network, and what distances in its features are called.
+    """Frozen feature network, with the names of its distances.
 
     Attributes:
       frechet, kernel: names of the two distances.
       width: number of features, D.
-      function: uint8 batches (16, H, W, 3) to features (16, D).
+      function: maps uint8 batches (16, H, W, 3) to features (16, D).
     """
 
     frechet: str
@@ -36,7 +36,7 @@ class FeatureNetwork:
     def __call__(
         self, images: UInt8[np.ndarray, "N H W 3"]
     ) -> Float[np.ndarray, "N D"]:
-        """Features of any number of images of one size."""
+        """Computes the features of any number of images of one size."""
         found = [np.empty((0, self.width), np.float32)]
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
@@ -47,13 +47,13 @@ class FeatureNetwork:
 
 
 def feature_network(inception: Path | None = None) -> FeatureNetwork:
-    """InceptionV3 if its weights are given, EfficientNet-Lite0 otherwise.
+    """Loads InceptionV3 if its weights are given, EfficientNet-Lite0 otherwise.
 
     Args:
-      inception: as in `dlf_jax.perceptual.weights.load_inception_params`.
+      inception: see `dlf_jax.perceptual.weights.load_inception_params`.
 
     Raises:
-      UserError: weights are not there, are not the right ones or cannot be fetched.
+      UserError: weights are missing, wrong, or cannot be fetched.
     """
     if inception is not None:
         params = load_inception_params(inception)

@@ -10,7 +10,7 @@ _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _TAPS, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
 
-# Shorter sides leave less than one window at the coarsest scale.
+# Shorter sides would be smaller than a window at the coarsest scale.
 MIN_SIDE = (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1) + 1
 
 
@@ -20,11 +20,11 @@ def ms_ssim(
 ) -> Float[Array, "B"]:
     """MS-SSIM over five scales, mean over channels; 1 for equal images.
 
-    Gaussian windows of 11 taps without padding; negative terms count as 0; scales are
-    2x2 means, with zeros in front of an odd side, as in the `pytorch_msssim` package.
+    As in the `pytorch_msssim` package: Gaussian windows of 11 taps without padding,
+    negative terms clipped to 0, scales by 2x2 means with zeros before an odd side.
 
     Args:
-      image, recon: compared images, sides of at least `MIN_SIDE`.
+      image, recon: images to compare, sides of at least `MIN_SIDE`.
 
     Reference: Wang et al., "Multiscale structural similarity for image quality
     assessment", Asilomar 2003; docs/architecture.md#evaluation-metrics.
@@ -42,7 +42,7 @@ def ms_ssim(
 def ssim_terms(
     x: Float[Array, "B H W C"], y: Float[Array, "B H W C"]
 ) -> tuple[Float[Array, "B C"], Float[Array, "B C"]]:
-    """SSIM of one scale, and its contrast-structure factor, for each channel.
+    """SSIM of one scale and its contrast-structure factor, per channel.
 
     Args:
       x, y: images in [0, 1].
@@ -58,7 +58,7 @@ def ssim_terms(
 
 
 def _blur(x: Float[Array, "M B H W C"]) -> Float[Array, "M B h w C"]:
-    """Gaussian mean over every full window."""
+    """Gaussian mean of every complete window."""
     offsets = np.arange(_TAPS) - _TAPS // 2
     window = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     window /= window.sum()
@@ -72,7 +72,7 @@ def _blur(x: Float[Array, "M B H W C"]) -> Float[Array, "M B h w C"]:
 
 
 def _halve(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
-    """2x2 means; an odd side gets a zero row in front first."""
+    """2x2 means; an odd side is padded with zeros in front."""
     batch, height, width, channels = x.shape
     x = jnp.pad(x, ((0, 0), (height % 2, 0), (width % 2, 0), (0, 0)))
     x = x.reshape(batch, (height + 1) // 2, 2, (width + 1) // 2, 2, channels)

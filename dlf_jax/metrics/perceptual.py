@@ -1,4 +1,4 @@
-"""LPIPS and DISTS of 8-bit images, with the published weights."""
+"""LPIPS and DISTS of 8-bit images with the published weights."""
 
 import functools
 from typing import Any, Literal
@@ -19,14 +19,15 @@ Images = UInt8[Array | np.ndarray, "B H W 3"]
 def lpips(
     image: Images, recon: Images, *, net: Literal["alex", "vgg"]
 ) -> Float[Array, "B"]:
-    """LPIPS v0.1, the field's perceptual distance; 0 for equal images.
+    """LPIPS v0.1; 0 for equal images.
 
     Args:
-      image, recon: compared images.
-      net: "alex", sides of at least 32 pixels, or "vgg", 16.
+      image, recon: images to compare, with sides of at least 32 pixels for "alex" and
+        16 for "vgg".
+      net: feature network.
 
     Raises:
-      UserError: the weights are not there and cannot be fetched.
+      UserError: the weights are missing and cannot be fetched.
 
     Reference: docs/architecture.md#evaluation-metrics.
     """
@@ -34,13 +35,13 @@ def lpips(
 
 
 def dists(image: Images, recon: Images) -> Float[Array, "B"]:
-    """DISTS, which forgives texture of another realisation; 0 for equal images.
+    """DISTS, which tolerates resampled texture; 0 for equal images.
 
     Args:
-      image, recon: compared images, sides of at least 16 pixels.
+      image, recon: images to compare, sides of at least 16 pixels.
 
     Raises:
-      UserError: the weights are not there and cannot be fetched.
+      UserError: the weights are missing and cannot be fetched.
 
     Reference: docs/architecture.md#evaluation-metrics.
     """
@@ -58,13 +59,13 @@ def _dists() -> "_Distance":
 
 
 class _Distance:
-    """A compiled distance that keeps the features of the last original.
+    """A compiled distance that caches the features of the last original.
 
-    Comparing many pictures with one original so costs one pass for each picture.
+    Comparing N reconstructions with one original therefore costs N + 1 passes, not 2N.
 
     Args:
-      network: with methods `features` and `compare`.
-      params: its parameters.
+      network: module with methods `features` and `compare`.
+      params: parameters of the network.
     """
 
     def __init__(self, network: LPIPS | DISTS, params: dict[str, Any]):

@@ -15,7 +15,7 @@ def psnr(
     Reference: docs/architecture.md#evaluation-metrics.
     """
     error = jnp.square(image.astype(jnp.int32) - recon)
-    # Lines along the shorter side are summed in integers, without rounding.
+    # Integer sums along the shorter side are exact and fit into 32 bits.
     axis = 1 if image.shape[1] < image.shape[2] else 2
     lines = jnp.sum(error, axis=(axis, 3), dtype=jnp.uint32).astype(jnp.float32)
     count = image.shape[axis] * image.shape[3]

@@ -1,4 +1,4 @@
-"""Every metric that compares a picture with its original."""
+"""Registry of the metrics that compare a reconstruction with its original."""
 
 import dataclasses
 import functools
@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from dlf_jax.errors import UserError
 from dlf_jax.metrics import msssim, perceptual
 from dlf_jax.metrics.psnr import psnr
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """One metric.
+    """A full-reference metric.
 
     Attributes:
-      function: uint8 batches (B, H, W, 3) of originals and of pictures to B values.
-      title: for people.
-      digits: as many as mean something.
-      higher_is_better: or else it is a distance.
-      min_side: of an image, in pixels; without a value below.
-      unbounded: equal pictures have an infinite value, which JSON has as null.
+      function: maps uint8 batches (B, H, W, 3) of originals and of reconstructions to
+        B values.
+      title: name and unit in tables and plots.
+      digits: significant decimal places.
+      higher_is_better: False for distances.
+      min_side: shortest side, in pixels, for which the metric is defined.
+      unbounded: equal images have an infinite value, written as null in JSON.
     """
 
     function: Callable
@@ -34,10 +36,13 @@ class Metric:
     unbounded: bool = False
 
 
+# Former name -> name.
+_RENAMED = {"lpips": "lpips_alex"}
+
 METRICS = {
     "psnr": Metric(psnr, "PSNR [dB]", 2, True, 1, unbounded=True),
     "ms_ssim": Metric(msssim.ms_ssim, "MS-SSIM", 4, True, msssim.MIN_SIDE),
-    "lpips": Metric(
+    "lpips_alex": Metric(
         functools.partial(perceptual.lpips, net="alex"), "LPIPS-Alex", 4, False, 32
     ),
     "lpips_vgg": Metric(
@@ -47,15 +52,32 @@ METRICS = {
 }
 
 
+def parse_metrics(text: str) -> list[str]:
+    """Reads metric names separated by commas; duplicates count once.
+
+    Raises:
+      UserError: a name is not in `METRICS`.
+    """
+    names = list(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name in _RENAMED:
+            raise UserError(f"metric {name!r} was renamed: use {_RENAMED[name]!r}")
+        if name not in METRICS:
+            raise UserError(
+                f"there is no metric {name!r}: use one of {', '.join(METRICS)}"
+            )
+    return names
+
+
 def measure(
     image: UInt8[np.ndarray, "H W 3"],
     recon: UInt8[np.ndarray, "H W 3"],
     names: Iterable[str],
 ) -> dict[str, float | None]:
-    """Values of the named metrics for one pair; None where a side is too short.
+    """Computes the named metrics of one pair; None where a side is too short.
 
     Raises:
-      UserError: weights are not there and cannot be fetched.
+      UserError: weights are missing and cannot be fetched.
     """
     side = min(image.shape[:2])
     return {
@@ -67,7 +89,7 @@ def measure(
 
 
 def restored(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by name as they were before JSON made null of the infinite ones."""
+    """Restores the infinite values that JSON stores as null."""
     return {
         name: math.inf
         if value is None and name in METRICS and METRICS[name].unbounded

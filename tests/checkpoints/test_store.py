@@ -77,7 +77,7 @@ def test_int8_narrows_large_kernels_outside_the_context_model(tmp_path):
     half = save(tmp_path / "half", params)
     eighth = save(tmp_path / "eighth", params, dtype=np.int8)
     sizes = [(tmp_path / d / MODEL_FILE).stat().st_size for d in ("half", "eighth")]
-    # Half of the kernel is saved, but for the scales and their entry in the header.
+    # Half of the kernel is saved, except the scales and their entry in the header.
     assert -300 < sizes[0] - sizes[1] - (64 * 64 - 4 * 64) <= 0
     np.testing.assert_array_equal(
         half.params["context"]["dense"]["kernel"],

@@ -78,7 +78,7 @@ def test_metrics_are_those_of_the_decoded_file(dlf, photo, tiny_model, monkeypat
     command = importlib.import_module("dlf_jax.cli.compress")
     monkeypatch.setattr(command, "measure", measure)
     _, out, _ = dlf("compress", photo, "--model", tiny_model, "--metrics")
-    assert "PSNR 21.50 dB, MS-SSIM n/a, LPIPS 0.2500" in out
+    assert "PSNR 21.50 dB, MS-SSIM n/a, LPIPS-Alex 0.2500" in out
     ((image, recon),) = seen
     np.testing.assert_array_equal(image, read_image(photo))
     data = photo.with_name("photo.dlf").read_bytes()

@@ -33,7 +33,9 @@ def evaluate(dlf):
     """The command with one process and without networks: the rest of its arguments."""
 
     def run(*arguments):
-        return dlf("evaluate", "--processes", 1, "--metrics", "psnr,lpips", *arguments)
+        return dlf(
+            "evaluate", "--processes", 1, "--metrics", "psnr,lpips_alex", *arguments
+        )
 
     return run
 
@@ -54,7 +56,7 @@ def test_means_for_every_rate(evaluate, photos, tiny_model):
         assert float(row["bpp"]) == pytest.approx(8 * np.mean(sizes) / 150, abs=1e-4)
         quality = float(psnr(np.stack(images), recons).mean())
         assert float(row["psnr"]) == pytest.approx(quality, abs=0.01)
-        assert row["lpips"] == "n/a"
+        assert row["lpips_alex"] == "n/a"
 
 
 def test_a_folder_with_everything(evaluate, photos, tmp_path):
@@ -156,7 +158,7 @@ def test_distances_of_features_follow_the_means(evaluate, tmp_path, monkeypatch)
         (("--codecs", "png"), "there is no codec 'png'"),
         (("--codecs", "jpeg@1,jpeg@5"), "a codec is named twice"),
         (("--codecs", "jpeg", "--anchor", "vvc"), "there is no anchor 'vvc'"),
-        (("--codecs", "jpeg", "--published", "x"), "no curves are known of 'x'"),
+        (("--codecs", "jpeg", "--published", "x"), "no published curves for 'x'"),
         (("--codecs", "jpeg", "--inception", "none"), "cannot read none"),
     ],
 )

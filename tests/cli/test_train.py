@@ -1,4 +1,4 @@
-"""What arguments ``dlf train``, ``export`` and ``aot`` may have, and what is said."""
+"""Arguments of ``dlf train``, ``export`` and ``aot``, and messages about wrong ones."""
 
 import pytest
 

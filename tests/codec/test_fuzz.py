@@ -31,7 +31,7 @@ def files(tiny_codec):
 
 
 def decodes(codec: Codec, data: bytes) -> bool:
-    """Whether bytes are taken; anything but one line of error fails the test."""
+    """True if bytes are accepted; an error of more than one line fails the test."""
     start = time.perf_counter()
     try:
         _, code = codec.decode(data)

@@ -132,7 +132,7 @@ def test_every_setting_reads_the_files_of_every_other(tiny_model, tmp_path):
 
 
 def main(setting: str, model: str, folder: str) -> None:
-    """What `start` starts."""
+    """Result of `start`."""
     codec, own = load(Path(model)), Path(folder) / setting
     own.mkdir()
     encode(codec, own)

@@ -1,4 +1,4 @@
-"""Crops: the resize rule, flips, the centre."""
+"""Crops: resize rule, flips, centre."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_crop_without_scaling_is_a_window_of_the_photo():
 
 @pytest.mark.parametrize(("height", "width"), [(20, 50), (70, 30), (33, 31)])
 def test_small_photos_are_enlarged_and_then_cropped(height, width):
-    """As if the photo had been resized until its shorter side fits.
+    """The result equals a crop of the resized photo.
 
     See docs/architecture.md#training-data.
     """

@@ -1,4 +1,4 @@
-"""What a photo in a folder is."""
+"""Search for photos in folders."""
 
 import importlib
 import os
@@ -12,7 +12,7 @@ from dlf_jax.errors import UserError
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five photos, and what looks like some."""
+    """Folder with five photos and files that only resemble photos."""
     root = tmp_path / "p"
     for name in (
         *("b.png", "A.JPG", "sub/deep/c.TiFf", "sub/d[1].webp", "notes.txt", "png"),

@@ -1,4 +1,4 @@
-"""Every kind of image file becomes the RGB picture people see; writing is atomic."""
+"""Reading of every image format as a viewer shows it; atomic writing."""
 
 import struct
 import zlib
@@ -44,7 +44,7 @@ def test_sixteen_bits_are_scaled_and_rounded(kind):
     assert decoded(values, kind)[..., 0].tolist() == want
 
 
-def test_twelve_bits_are_scaled_and_numbers_without_a_range_refused():
+def test_twelve_bits_are_scaled_and_numbers_without_a_range_rejected():
     rows = bytes.fromhex("000008 009fff")  # 0, 8, 9 and 4095
     tags = {256: 2, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 6}
     data = struct.pack("<2sHI6sH", b"II", 42, 14, rows, len(tags))
@@ -124,7 +124,7 @@ def test_first_of_several_frames_is_taken():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"])
-def test_damaged_files_are_read_or_refused(kind):
+def test_damaged_files_are_read_or_rejected(kind):
     data = saved(Image.fromarray(RGB).resize((40, 40)), kind)
     rng = np.random.default_rng(1)
     for _ in range(60):
@@ -153,7 +153,7 @@ def test_errors_name_the_file(tmp_path):
             read_image(path)
 
 
-def test_decompression_bombs_are_refused():
+def test_decompression_bombs_are_rejected():
     limit = Image.MAX_IMAGE_PIXELS
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
@@ -183,12 +183,12 @@ def test_written_images_read_back(extension):
     )
 
 
-def test_unknown_extensions_are_refused():
+def test_unknown_extensions_are_rejected():
     for extension in ("", ".xyz", ".dlf"):
         with pytest.raises(UserError, match=r"use one of \.png"):
             encode_image(RGB, extension)
 
 
-def test_images_a_format_cannot_hold_are_refused():
+def test_images_a_format_cannot_hold_are_rejected():
     with pytest.raises(UserError, match="cannot write WEBP"):
         encode_image(np.zeros((1, 16384, 3), np.uint8), ".webp")

@@ -1,4 +1,4 @@
-"""Undecodable photos are replaced, counted, named, and too many end the run."""
+"""Undecodable photos are replaced, counted and named; too many end the run."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from dlf_jax.errors import UserError
 
 
 class _Fakes:
-    """A source of which the given entries are broken; PNG files of one grey value."""
+    """Source of PNG files of one grey value; the given entries are broken."""
 
     def __init__(self, length, broken):
         self._length, self._broken = length, broken

@@ -50,7 +50,7 @@ def _batches(photos, count, **kwargs):
 
 
 def _order(length, count, **kwargs):
-    """Which photos are in `count` batches."""
+    """Indices of the photos in `count` batches."""
     photos = Photos(_Greys(length), range(length), max_undecodable=0.0)
     kwargs = {"batch_size": 2, "seed": 0} | kwargs
     batches = train_batches(photos, CropConfig(1), **kwargs)

@@ -55,7 +55,7 @@ class TinyPhotos(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(scope="module")
 def tfds_folder(tmp_path_factory):
-    """Where tfds has the builder, as array_record."""
+    """Folder with the prepared builder, as array_record."""
     folder = tmp_path_factory.mktemp("tfds")
     TinyPhotos(data_dir=folder, file_format="array_record").download_and_prepare()
     with pytest.MonkeyPatch.context() as patch:
@@ -98,7 +98,7 @@ def test_sources_follow_one_another(folders, tfds_folder):
         ("tfds:", "TensorFlow Datasets has no ''"),
         ("tfds:no such", "TensorFlow Datasets has no 'no such'"),
         ("tfds:mnist/foo", "TensorFlow Datasets has no 'mnist/foo'"),
-        ("tfds:clic", "tfds:clic is not there as array_record; .*prepare"),
+        ("tfds:clic", "tfds:clic is not prepared as array_record: with .*prepare"),
         ("tfds:tiny_photos:test", "has no split 'test'; it has train, validation"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What every entropy coder keeps to, with the same symbols and distributions."""
+"""Properties of every entropy coder, with the same symbols and distributions."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ def random_layer(rng, shape, largest):
 
 
 def finish(sums, bias):
-    """What follows the sums of a layer, in Python's integers."""
+    """Rounding and clipping after the sums of a layer, in Python's integers."""
     rounded = (sums + (1 << SHIFT - 1)) >> SHIFT
     return np.clip((rounded + bias).astype(np.int64), -fp.LIMIT, fp.LIMIT)
 

@@ -1,4 +1,4 @@
-"""Small photos, and a codec that counts what it is asked for."""
+"""Small photos, and a codec that counts its calls."""
 
 import dataclasses
 import io

@@ -1,4 +1,4 @@
-"""Kept results."""
+"""Cached results."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_keys_tell_everything_apart():
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match="cannot make .*cache: Not a directory"):
+    with pytest.raises(UserError, match="cannot create .*cache: Not a directory"):
         Cache(tmp_path / "file" / "cache")
 
 
@@ -36,6 +36,12 @@ def test_there_and_back(tmp_path):
     assert cache.get("k") is None
     cache.put("k", result)
     assert Cache(tmp_path / "a" / "cache").get("k") == result
+
+
+def test_values_under_a_former_name_are_missing(tmp_path):
+    cache = Cache(tmp_path)
+    cache.put("k", Result(b"file", 0.25, 0.5, {"psnr": 30.5, "lpips": 0.5}))
+    assert cache.get("k") == Result(b"file", 0.25, 0.5, {"psnr": 30.5})
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".json"])

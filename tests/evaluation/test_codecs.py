@@ -1,4 +1,4 @@
-"""Codecs: there and back, true sizes, names."""
+"""Codecs: round trips, complete files, names."""
 
 import importlib
 import subprocess
@@ -62,7 +62,7 @@ def test_vvc_quantises_all_of_a_picture_with_the_step_of_its_setting():
 
 @pytest.mark.parametrize("name", ["vvc", "vvc-qpa"])
 def test_headers_of_vvc_are_those_of_a_single_picture(name):
-    """Those of a video, with lists of reference pictures, have 125 bytes more."""
+    """Headers of a video, with lists of reference pictures, have 125 bytes more."""
     image = np.full((64, 64, 3), 128, np.uint8)
     assert len(open_codec(name).compress(image, "63")) < 100
 
@@ -100,7 +100,7 @@ def test_kept_results_of_vvc_depend_on_the_options_of_its_encoder():
 
 
 def test_chroma_of_vvc_is_interpolated():
-    """A slope of colour comes back without steps of two pixels."""
+    """A colour gradient is decoded without steps of two pixels."""
     slope = np.linspace(0, 255, 64)
     image = np.stack([slope, 128 + 0 * slope, 255 - slope], -1)[None].repeat(32, 0)
     codec = open_codec("vvc")
@@ -144,13 +144,13 @@ def test_settings_of_a_model_are_its_rates(tmp_path):
     ("name", "message"),
     [
         ("png", "there is no codec 'png': use dlf:MODEL, jpeg"),
-        ("jpeg@77", "jpeg has no setting '77': it is one of 1, "),
+        ("jpeg@77", "jpeg has no setting '77': use one of 1, "),
         ("jpeg:x", "use jpeg"),
         ("dlf", "use dlf:MODEL"),
-        ("tfc:x/bls2017", "there are no weights x/bls2017-0.npz: train them with "),
+        ("tfc:x/bls2017", "no weights x/bls2017-0.npz: train them with "),
     ],
 )
-def test_other_names_are_refused(name, message):
+def test_other_names_are_rejected(name, message):
     with pytest.raises(UserError) as error:
         parse(name)
     assert message in str(error.value)

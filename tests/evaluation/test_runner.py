@@ -1,4 +1,4 @@
-"""Runs: everything once, and on from where it stopped."""
+"""Runs: every result is computed once, and interrupted runs resume."""
 
 import numpy as np
 import pytest
@@ -57,9 +57,11 @@ def test_more_metrics_are_added_to_those_that_are_there(photos, counting, tmp_pa
     assert counting.calls == 1
 
 
-def test_a_codec_that_changes_the_size_is_refused(photos, counting, monkeypatch):
+def test_a_codec_that_changes_the_size_is_rejected(photos, counting, monkeypatch):
     monkeypatch.setattr(counting, "decompress", lambda data: np.zeros((3, 4, 3)))
-    with pytest.raises(UserError, match="0.png: count made 4 x 3 pixels of 40 x 24"):
+    with pytest.raises(
+        UserError, match="0.png: count decoded 4 x 3 pixels instead of 40 x 24"
+    ):
         evaluate(photos, [parse("count")], ["psnr"])
 
 

@@ -1,4 +1,4 @@
-"""Baselines in their own process: the conversation, and the real thing."""
+"""TensorFlow Compression baselines: protocol of the server, and real models."""
 
 import io
 import os
@@ -93,13 +93,13 @@ def test_weights_count_in_the_version(halves):
 
 def test_a_python_without_the_packages_is_named(halves, tmp_path):
     (tmp_path / "models.py").write_text("import no_such_library")
-    with pytest.raises(UserError, match="needs the packages of requirements-tfc.txt"):
+    with pytest.raises(UserError, match="install requirements-tfc.txt for"):
         open_codec(halves).compress(smooth(8, 12), "0")
 
 
 def test_a_missing_environment_says_how_to_make_it(halves, monkeypatch):
     monkeypatch.setenv("DLF_TFC_PYTHON", "nowhere/python")
-    with pytest.raises(UserError, match="nowhere/python is not there: python3.11 -m"):
+    with pytest.raises(UserError, match="nowhere/python does not exist: python3.11 -m"):
         open_codec(halves)
 
 
@@ -110,11 +110,11 @@ def test_published_models_need_a_network_once(tmp_path, monkeypatch, halves):
 
     monkeypatch.setattr(tfci_codec, "cache_dir", lambda: tmp_path / "perceptual")
     monkeypatch.setattr(tfci_codec.urllib.request, "urlopen", offline)
-    with pytest.raises(UserError, match="not known.: tfci models need a network once"):
+    with pytest.raises(UserError, match="not known.: connect to the network"):
         tfci_codec.open_codec("hific")
     monkeypatch.undo()
     monkeypatch.setattr(tfci_codec, "cache_dir", lambda: tmp_path / "perceptual")
-    with pytest.raises(UserError, match="a b-1.metagraph cannot be fetched"):
+    with pytest.raises(UserError, match="cannot fetch a b-1.metagraph"):
         tfci_codec.open_codec("a b")
     assert not (tmp_path / "tfci").exists()
 

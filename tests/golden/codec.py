@@ -86,7 +86,7 @@ def params() -> dict[str, Any]:
 
 
 def stations() -> dict[str, np.ndarray]:
-    """What the network makes of `image` on its way to symbols and back.
+    """Intermediate results of the network for `image`, to symbols and back.
 
     In float64: weights this wild multiply the rounding errors of float32 by thousands,
     and those are of another size on every kind of processor.

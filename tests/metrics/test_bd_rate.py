@@ -1,4 +1,4 @@
-"""BD-rate: cases that are known, an independent computation, and refusals."""
+"""BD-rate: known cases, an independent computation, and rejected curves."""
 
 import numpy as np
 import pytest
@@ -55,25 +55,25 @@ def test_equals_an_independent_computation():
     assert found.percent == pytest.approx(100 * np.expm1(difference.mean()), abs=1e-3)
 
 
-def test_no_overlap_is_refused():
+def test_no_overlap_is_rejected():
     with pytest.raises(UserError, match="no quality in common"):
         bd_rate(RATE, QUALITY, RATE, QUALITY + 8)
 
 
-def test_a_single_point_is_refused():
+def test_a_single_point_is_rejected():
     with pytest.raises(UserError, match="two or more"):
         bd_rate(RATE, QUALITY, RATE[:1], QUALITY[:1])
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
 @pytest.mark.parametrize("at", [0, 3])
-def test_a_quality_that_is_not_finite_is_refused(odd, at):
+def test_a_quality_that_is_not_finite_is_rejected(odd, at):
     quality = QUALITY.copy()
     quality[at] = odd
     with pytest.raises(UserError, match="missing or infinite"):
         bd_rate(RATE, QUALITY, RATE, quality)
 
 
-def test_quality_that_turns_is_refused():
+def test_quality_that_turns_is_rejected():
     with pytest.raises(UserError, match="monotonically"):
         bd_rate(RATE, QUALITY, RATE, np.array([24.0, 27.0, 26.0, 31.0]))

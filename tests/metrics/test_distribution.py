@@ -8,7 +8,7 @@ from dlf_jax.metrics.distribution import frechet_distance, kernel_distance, patc
 
 
 def coordinates(height, width):
-    """An image whose pixels say where they are: (row / 2, column / 4, 0)."""
+    """Image whose pixels encode their position: (row / 2, column / 4, 0)."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows // 2, columns // 4, 0 * rows], -1).astype(np.uint8)
 

@@ -101,7 +101,7 @@ def assert_running(names, variables, golden, prefix):
 
 
 def assert_gradients(found, stored, norms, rtol):
-    """Compares gradients by official name, but for rounding noise of exact zeros.
+    """Compares gradients by official name, except rounding noise of exact zeros.
 
     Args:
       found: all of ours.
@@ -208,7 +208,7 @@ def test_alignment_stage(tiny, given_noise):
 
 @pytest.mark.slow
 def test_official_training_rate_of_rounded_symbols(tiny):
-    """What the official training logs is the training formula, on rounded symbols."""
+    """The official training logs the training formula on rounded symbols."""
     golden = tiny.golden("train_feat")
     image = tiny.image("T")
 

@@ -30,7 +30,7 @@ def test_one_logit_a_patch():
 
 
 def test_training_normalises_with_the_batch(small):
-    """The level and contrast of a layer's input do not matter, unlike in evaluation."""
+    """Level and contrast of a layer's input have no effect in training mode."""
     module, variables, image = small
 
     def logits(factor, train):
@@ -73,7 +73,7 @@ def test_evaluation_leaves_the_statistics_alone(small):
 
 
 def test_groups_of_images_normalise_apart(small):
-    """As on devices of their own; the running statistics follow their mean."""
+    """Normalises as on separate devices; running statistics follow the mean."""
     _, variables, image = small
 
     def judge(image, norm_images):

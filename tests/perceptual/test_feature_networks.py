@@ -58,7 +58,7 @@ def test_inception_equals_pytorch(golden, monkeypatch, tmp_path):
     np.testing.assert_allclose(found, want, atol=1e-4 * want.max())
 
 
-def test_another_network_is_refused(monkeypatch, tmp_path):
+def test_another_network_is_rejected(monkeypatch, tmp_path):
     path = tmp_path / "weights.pth"
     with pytest.raises(UserError, match=f"cannot read {path}: No such file"):
         weights.load_inception_params(path)

@@ -27,7 +27,7 @@ def test_arrays_survive_unpickling():
 
 
 @pytest.mark.parametrize("payload", [_Exploit(), print, os.path.join, np.save])
-def test_code_is_refused(payload):
+def test_code_is_rejected(payload):
     with pytest.raises(pickle.UnpicklingError, match="not allowed"):
         unpickle_arrays(pickle.dumps({"conv": payload}))
     with pytest.raises(UserError, match="not allowed"):

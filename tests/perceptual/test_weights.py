@@ -14,7 +14,7 @@ from dlf_jax.perceptual import weights
 from dlf_jax.perceptual.fetch import Member
 
 
-def test_tampered_file_is_refused(tmp_path):
+def test_tampered_file_is_rejected(tmp_path):
     (tmp_path / "alexnet.ckpt").write_bytes(pickle.dumps({}))
     with pytest.raises(UserError, match="damaged"):
         weights.load_lpips_params("alex", tmp_path)

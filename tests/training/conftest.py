@@ -1,4 +1,4 @@
-"""What tests of training share."""
+"""Shared fixtures of training tests."""
 
 import pytest
 

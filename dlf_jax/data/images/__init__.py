@@ -1,5 +1,5 @@
-"""Readers of image formats: pixels, what their numbers mean, and one way to sRGB."""
+"""Readers of image formats: pixels, their colour space, and conversion to sRGB."""
 
 
 class Unsupported(Exception):
-    """An intact file whose meaning is not known here; the message is one line."""
+    """The file is intact but uses an unsupported feature; the message is one line."""

@@ -1,4 +1,4 @@
-"""BMP: pixels by Pillow, the colour space from the headers of versions 4 and 5."""
+"""BMP: pixels from Pillow or bit fields, colour space from headers V4 and V5."""
 
 import struct
 
@@ -12,26 +12,26 @@ from dlf_jax.data.images.shaper import Shaper, matrix_of, power
 
 _INFO, _WITH_ALPHA, _V4, _V5 = 40, 56, 108, 124  # sizes of the headers
 _ALPHA_FIELDS = 6
-_FIELDS = (3, _ALPHA_FIELDS)  # kinds of compression that are masks
+_FIELDS = (3, _ALPHA_FIELDS)  # compression types with bit masks
 _CALIBRATED, _EMBEDDED = 0, b"DEBM"
 
 
 def read(data: bytes, check: Check) -> Picture:
     """Reads a BMP file."""
-    picture = _of_fields(data, check)
+    picture = _from_bit_fields(data, check)
     if picture is None:
         with opened(data, "BMP", check) as image:
             picture = eight_bits(image)
     if picture.alpha is not None and not picture.alpha.any():
-        picture.alpha = None  # writers that name an alpha mask and leave it empty
+        picture.alpha = None  # some writers name an alpha mask and leave alpha empty
     picture.colour = _colour(data[14:])
     return picture
 
 
-def _of_fields(data: bytes, check: Check) -> Picture | None:
-    """Reads pixels of 16 or 32 bits whose fields masks name; None for others.
+def _from_bit_fields(data: bytes, check: Check) -> Picture | None:
+    """Reads pixels of 16 or 32 bits with bit masks; None for other files.
 
-    Pillow knows some masks.
+    Pillow supports only some masks.
     """
     start, size, width, height, _, bits, kind = struct.unpack_from("<IIiiHHI", data, 10)
     if size < _INFO or kind not in _FIELDS or bits not in (16, 32):
@@ -51,7 +51,7 @@ def _of_fields(data: bytes, check: Check) -> Picture | None:
 
 
 def _field(numbers: Shaped[np.ndarray, "H W"], mask: int) -> UInt8[np.ndarray, "H W"]:
-    """The bits of a mask, which lie together, as 0 to 255."""
+    """Scales the contiguous bits of a mask to 0..255."""
     shift = (mask & -mask).bit_length() - 1
     top = mask >> max(shift, 0)
     if not mask or top & (top + 1) or top >= 2**16:
@@ -73,7 +73,7 @@ def _colour(header: bytes) -> Colour | None:
 
 
 def _calibrated(*values: int) -> Shaper | None:
-    """The space of three endpoints, XYZ in 2.30 bits, and gammas in 16.16 bits."""
+    """Colour space of three endpoints (XYZ, 2.30 fixed point) and gammas (16.16)."""
     endpoints = np.array(values[:9]).reshape(3, 3) / 2**30
     gammas = np.array(values[9:]) / 2**16
     white = endpoints.sum(0)

@@ -1,11 +1,13 @@
-"""Boxes of ISO files (ISO/IEC 14496-12): JPEG 2000, HEIF, AVIF and JPEG XL."""
+"""Boxes of ISO base media files (ISO/IEC 14496-12).
+
+JPEG 2000, HEIF, AVIF and JPEG XL use this container."""
 
 import struct
 from collections.abc import Iterator
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields type and content of each box; the last one may be cut off."""
+    """Yields type and content of each box; the last box may be truncated."""
     place = 0
     while place + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)

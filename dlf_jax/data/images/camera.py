@@ -1,4 +1,4 @@
-"""The colour space that a profile or, without one, EXIF names."""
+"""Colour space from an ICC profile or, if there is none, from EXIF."""
 
 from dlf_jax.data.images.color import Colour, Profile
 from dlf_jax.data.images.exif import Exif
@@ -8,11 +8,10 @@ _ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 
 
 def colour_of(profile: bytes, exif: Exif) -> Colour | None:
-    """Returns the meaning of RGB samples; None for sRGB.
+    """Returns the colour space of RGB samples; None for sRGB.
 
-    A camera that is set to Adobe RGB says so in EXIF and embeds no profile (DCF 2.0).
-    Browsers take such photos for sRGB, pale; systems and editors that follow DCF, and
-    this function, do not.
+    Cameras set to Adobe RGB record the setting in EXIF and embed no profile (DCF 2.0).
+    Browsers ignore the setting and show pale colours; this function follows DCF.
     """
     if profile:
         return Profile(profile)

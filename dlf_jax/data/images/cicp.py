@@ -57,7 +57,7 @@ _CURVES: dict[int, Curve] = {
 
 
 def check_sdr(transfer: int) -> None:
-    """Raises Unsupported for a transfer function of high dynamic range."""
+    """Rejects transfer functions of high dynamic range; raises Unsupported."""
     if transfer in _HDR:
         raise Unsupported(
             f"is an HDR picture ({_HDR[transfer]}): convert it to SDR, such as sRGB"
@@ -65,17 +65,16 @@ def check_sdr(transfer: int) -> None:
 
 
 def shaper_of(primaries: int, transfer: int, full_range: bool = True) -> Shaper:
-    """Returns the space of two code points; what is unspecified is as in sRGB.
+    """Returns the colour space of two code points; unspecified means sRGB.
 
     Args:
       primaries: ColourPrimaries of H.273.
-      transfer: TransferCharacteristics of H.273; of video, the inverse of what a
-        camera does, as browsers take it.
-      full_range: black and white are the least and the greatest code, not 16 and 235
-        of 255.
+      transfer: TransferCharacteristics of H.273; video curves are inverted camera
+        curves, as in browsers.
+      full_range: False if black and white are 16 and 235 of 255.
 
     Raises:
-      Unsupported: HDR, or a number that has no meaning here.
+      Unsupported: HDR, or an unsupported code point.
     """
     check_sdr(transfer)
     primaries = 1 if primaries == UNSPECIFIED else primaries
@@ -83,7 +82,7 @@ def shaper_of(primaries: int, transfer: int, full_range: bool = True) -> Shaper:
     if primaries not in _PRIMARIES or transfer not in _CURVES:
         raise Unsupported(
             f"has colour primaries {primaries} and transfer function {transfer} of "
-            "H.273, which are not known here: convert it to sRGB"
+            "H.273, which are not supported: convert it to sRGB"
         )
     curve = _CURVES[transfer]
     if not full_range:

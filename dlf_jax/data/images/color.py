@@ -1,4 +1,4 @@
-"""The way from samples in some colour space to 8-bit sRGB."""
+"""Conversion from any colour space to 8-bit sRGB."""
 
 import dataclasses
 import io
@@ -16,14 +16,14 @@ Converter = Callable[[Shaped[np.ndarray, "H W C"]], UInt8[np.ndarray, "H W 3"]]
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """An ICC profile; one that is broken, or of other pictures, means nothing."""
+    """ICC profile; ignored if broken or made for another number of channels."""
 
     data: bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class Lab:
-    """CIE L*a*b* under D50: L* = lightness x, a* and b* = opponent (x - zero)."""
+    """CIE L*a*b* under D50: L* = lightness · x, a* and b* = opponent · (x - zero)."""
 
     lightness: float
     opponent: float
@@ -34,12 +34,12 @@ Colour = Shaper | Profile | Lab
 
 
 def converter(colour: Colour | None, channels: int, top: int) -> Converter | None:
-    """Returns a function from samples to sRGB of 8 bits; None if they are sRGB.
+    """Returns a function from samples to 8-bit sRGB; None if they are sRGB already.
 
     Args:
-      colour: meaning of the samples; one that is of other pictures is ignored.
+      colour: colour space; ignored if made for another number of channels.
       channels: 1 for grey, 3 for RGB and Lab, 4 for CMYK.
-      top: value of the samples that stands for 1.
+      top: sample value that represents 1.
 
     Raises:
       Unsupported: the samples are HDR.
@@ -58,8 +58,8 @@ def converter(colour: Colour | None, channels: int, top: int) -> Converter | Non
     return colour.converter(channels, top)
 
 
-def plain(channels: int, top: int) -> Converter:
-    """Returns a function from sRGB, grey like sRGB, or inks to sRGB of 8 bits."""
+def uncalibrated(channels: int, top: int) -> Converter:
+    """Returns a function from sRGB, sRGB grey or uncalibrated CMYK to 8-bit sRGB."""
     table = _rounding(top)
     if channels < 4:
         return lambda samples: np.broadcast_to(table[samples], (*samples.shape[:2], 3))
@@ -74,12 +74,12 @@ def plain(channels: int, top: int) -> Converter:
 
 
 def _rounding(top: int) -> UInt8[np.ndarray, "levels"]:
-    """Table from 0..top to the nearest of 8 bits; halves go up."""
+    """Table from 0..top to 8 bits; rounds to nearest, halves up."""
     return np.uint8((2 * 255 * np.arange(top + 1) + top) // (2 * top))
 
 
 def _from_profile(profile: bytes, channels: int, top: int) -> Converter | None:
-    """A conversion by LittleCMS, which takes 8 bits in Pillow."""
+    """Conversion by LittleCMS, which Pillow restricts to 8 bits."""
     mode = {1: "L", 3: "RGB", 4: "CMYK"}[channels]
     try:
         transform = ImageCms.buildTransform(

@@ -1,4 +1,4 @@
-"""The first directory of a TIFF file: its fields, and the same with others."""
+"""First image file directory of a TIFF file: reading and replacing its fields."""
 
 import enum
 import struct
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class Tag(enum.IntEnum):
-    """Fields that say what the pixels are."""
+    """Tags of the fields that describe the pixels."""
 
     SUBFILE = 254
     WIDTH = 256
@@ -48,7 +48,7 @@ class Tag(enum.IntEnum):
     DNG_VERSION = 50706
 
 
-# Type -> bytes of a value and code of the numbers in it; a fraction is two numbers.
+# Type -> bytes of a value and struct code of its numbers; a fraction is two numbers.
 _TYPES = {
     1: (1, "B"),
     2: (1, "B"),
@@ -69,19 +69,19 @@ _MAX_SIZE = 2**26  # bytes of a field
 
 
 class Directory:
-    """Whole numbers of the first directory, by tag."""
+    """Integer fields of the first directory, by tag."""
 
     def __init__(self, data: bytes):
-        """Reads the directory; fields of other types, or cut off, are left out.
+        """Reads the directory; skips fields of other types and truncated fields.
 
         Raises:
-          struct.error: there is no directory.
+          struct.error: the file has no directory.
         """
         self.order = "<" if data[:2] == b"II" else ">"
         self._data = data
         self._big = data[2:4] in (b"+\0", b"\0+")
         self._word, self._counter = ("Q", "Q") if self._big else ("I", "H")
-        self._fields: dict[int, tuple[int, int, int]] = {}  # type, size and place
+        self._fields: dict[int, tuple[int, int, int]] = {}  # type, size and offset
         word = struct.calcsize(self._word)
         (start,) = self._unpack(self._word, 8 if self._big else 4)
         (count,) = self._unpack(self._counter, start)
@@ -112,7 +112,7 @@ class Directory:
         return self._unpack(f"{size // struct.calcsize(code)}{code}", place)
 
     def value(self, tag: Tag, default: int | None = None) -> int:
-        """The first number of a field.
+        """First number of a field.
 
         Raises:
           ValueError: the field is missing and there is no default.
@@ -128,10 +128,10 @@ class Directory:
         return self._data[place : place + size]
 
     def with_fields(self, fields: Mapping[int, tuple[int, ...]]) -> bytes:
-        """The file with another first directory, least byte first.
+        """Returns the file with another first directory, in little-endian order.
 
-        What a field points to in the file stays where it is. Pillow reads no BigTIFF
-        of the other order; compressed data have none.
+        Data that fields point to keep their offsets.  Little-endian, because Pillow
+        does not read big-endian BigTIFF; compressed data have no byte order.
         """
         mark, word, counter, kind = (
             (b"II+\0\x08\0\0\0", "Q", "Q", _LONG8)

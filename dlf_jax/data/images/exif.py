@@ -1,4 +1,4 @@
-"""EXIF, as far as it changes what people see; whatever else is in it may be broken."""
+"""EXIF fields that affect the pixels; damage in other fields is ignored."""
 
 import dataclasses
 import struct
@@ -10,7 +10,7 @@ _ASCII = 2
 
 @dataclasses.dataclass(frozen=True)
 class Exif:
-    """The fields that count.
+    """Orientation and colour space of a photo.
 
     Attributes:
       orientation: 1 to 8; 1 is upright.
@@ -22,7 +22,7 @@ class Exif:
 
 
 def read_exif(data: bytes) -> Exif:
-    """Reads EXIF that begins at its TIFF header or at ``Exif``; ignores garbage."""
+    """Reads EXIF data, with or without the prefix ``Exif``; ignores damaged data."""
     data = data.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
     if order is None:
@@ -37,7 +37,7 @@ def read_exif(data: bytes) -> Exif:
 def _directory(
     data: bytes, order: str, offset: int | bytes | None
 ) -> dict[int, int | bytes]:
-    """Single integers, and texts of up to four bytes, of a directory, by tag."""
+    """Single integers and inline texts of a directory, by tag."""
     found: dict[int, int | bytes] = {}
     if not isinstance(offset, int) or offset + 2 > len(data):
         return found

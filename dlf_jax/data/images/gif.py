@@ -1,4 +1,4 @@
-"""GIF: the first frame, by Pillow."""
+"""GIF: the first frame, from Pillow."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from dlf_jax.data.images.pillow import Check, eight_bits, opened
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads the first frame of a GIF file; what it leaves free is transparent."""
+    """Reads the first frame of a GIF file; pixels outside the frame are transparent."""
     with opened(data, "GIF", check) as image:
         left, above, right, below = image.tile[0][1]
         picture = eight_bits(image)

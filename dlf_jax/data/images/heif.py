@@ -1,4 +1,4 @@
-"""AVIF and HEIC: pixels by Pillow and pillow-heif, the colour space from the boxes."""
+"""AVIF and HEIC: pixels from Pillow and pillow-heif, colour space from the boxes."""
 
 import io
 import struct
@@ -17,50 +17,50 @@ _ORIENTATION = 0x112
 
 
 def read_avif(data: bytes, check: Check) -> Picture:
-    """Reads an AVIF file; of a sequence its primary picture."""
+    """Reads the primary picture of an AVIF file."""
     properties = _properties(data)
     colour = _colour(properties)
     with opened(data, "AVIF", check) as image:
         picture = eight_bits(image)
-        # Pillow says there how the file turns its pixels, whatever EXIF itself says.
+        # Pillow replaces the orientation of EXIF by the rotation of the container.
         picture.orientation = image.getexif().get(_ORIENTATION, 1)
     if _bits(properties) > 8 and isinstance(colour, Shaper):
         if colour.is_too_fine(picture.samples):
             raise Unsupported(
-                "is an AVIF in linear light, of which Pillow gives 8 bits: too few for "
-                "its dark parts, convert it to sRGB"
+                "is an AVIF in linear light, which Pillow rounds to 8 bits, too few "
+                "for dark colours: convert it to sRGB"
             )
     picture.colour = colour
     return picture
 
 
 def read_heic(data: bytes, check: Check) -> Picture:
-    """Reads a HEIC file, which libheif turns upright."""
+    """Reads a HEIC file; libheif applies the rotation."""
     colour = _colour(_properties(data))
     file = library("HEIF").open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     check(*file.size)
-    pixels = np.asarray(file)[:, : file.size[0]]  # rows have bytes beyond their end
+    pixels = np.asarray(file)[:, : file.size[0]]  # rows are padded
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     bits = 8
     if pixels.dtype == np.uint16:
         bits = file.info["bit_depth"]
-        pixels = pixels >> (16 - bits)  # zeros
+        pixels = pixels >> (16 - bits)  # drops padding zeros
     channels = pixels.shape[2]
     alpha = pixels[..., -1] if channels % 2 == 0 else None
     samples = pixels[..., : (channels - 1) | 1]
     picture = Picture(samples, 2**bits - 1, alpha, colour)
-    return picture.divided() if file.mode.startswith("RGBa") else picture
+    return picture.unpremultiplied() if file.mode.startswith("RGBa") else picture
 
 
 def _bits(properties: list[tuple[bytes, bytes]]) -> int:
-    """Bits of a sample; 8 if the file does not say."""
+    """Bits per sample; 8 if not given."""
     return max(
         [8, *(x for kind, body in properties if kind == b"pixi" for x in body[5:])]
     )
 
 
 def _colour(properties: list[tuple[bytes, bytes]]) -> Colour | None:
-    """Colour space of the primary picture: a profile goes before code points."""
+    """Colour space of the primary picture: a profile overrides code points."""
     found = dict(
         (body[:4], body[4:])
         for kind, body in reversed(properties)
@@ -75,7 +75,7 @@ def _colour(properties: list[tuple[bytes, bytes]]) -> Colour | None:
 
 
 def _properties(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Boxes that are associated with the primary item."""
+    """Property boxes of the primary item."""
     inside = first(data, b"meta")[4:]
     item, properties = first(inside, b"pitm"), first(inside, b"iprp")
     known = list(boxes(first(properties, b"ipco")))
@@ -85,7 +85,7 @@ def _properties(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _associations(body: bytes) -> dict[int, list[int]]:
-    """Item to numbers of its properties, from 1 on."""
+    """Property numbers of every item, counted from 1."""
     found: dict[int, list[int]] = {}
     if len(body) < 8:
         return found
@@ -99,7 +99,9 @@ def _associations(body: bytes) -> dict[int, list[int]]:
         end = place + 1 + number * index_size
         if end > len(body):
             break
-        mask = (1 << (8 * index_size - 1)) - 1  # the upper bit says that it matters
+        mask = (
+            1 << (8 * index_size - 1)
+        ) - 1  # the upper bit marks essential properties
         found[item] = [
             int.from_bytes(body[i : i + index_size], "big") & mask
             for i in range(place + 1, end, index_size)

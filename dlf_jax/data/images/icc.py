@@ -1,4 +1,4 @@
-"""ICC profiles: what they are made for, and those that are curves and a matrix."""
+"""ICC profiles: number of channels, and matrix/TRC profiles as a `Shaper`."""
 
 import functools
 import struct
@@ -10,16 +10,16 @@ from dlf_jax.data.images.shaper import Curve, Shaper, matrix_to_srgb
 
 # Colour space in the header -> channels of its pictures.
 _CHANNELS = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}
-_TABLES = {b"A2B0", b"A2B1", b"D2B0", b"D2B1"}  # go before a matrix
-# Parameters of `para`, by type: gamma, and of a to f those that are there.
+_TABLES = {b"A2B0", b"A2B1", b"D2B0", b"D2B1"}  # override the matrix
+# Parameters of a `para` curve, by function type.
 _PARAMETERS = ("g", "gab", "gabc", "gabcd", "gabcdef")
 
 
 def channels_of(profile: bytes) -> int:
-    """Channels of the pictures that a profile is for; 0 if it is none or of no use.
+    """Number of channels that a profile is made for; 0 if invalid or unsupported.
 
     Raises:
-      Unsupported: it says that the picture is HDR.
+      Unsupported: the profile marks the picture as HDR.
     """
     if len(profile) < 132 or profile[36:40] != b"acsp":
         return 0
@@ -31,7 +31,7 @@ def channels_of(profile: bytes) -> int:
 
 @functools.lru_cache(maxsize=16)
 def shaper_of(profile: bytes) -> Shaper | None:
-    """Returns curves and matrix of a grey or RGB profile; None if it has tables."""
+    """Returns curves and matrix of a grey or RGB profile; None if table-based."""
     tags = _tags(profile)
     if profile[20:24] != b"XYZ " or tags.keys() & _TABLES:
         return None
@@ -83,8 +83,8 @@ def _parametric(
     e: float | None = None,
     f: float = 0,
 ) -> Curve:
-    """(a x + b)^g from d on, and a line below."""
-    if d is None:  # types 1 and 2: c is added everywhere, below -b/a it stands alone
+    """Parametric curve: (a x + b)^g for x >= d, linear below."""
+    if d is None:  # types 1 and 2: c is added everywhere, and is the value below -b/a
         return lambda x: np.maximum(a * x + b, 0) ** g + c
     above = 0.0 if e is None else e
     return lambda x: np.where(x >= d, np.maximum(a * x + b, 0) ** g + above, c * x + f)

@@ -1,4 +1,4 @@
-"""JPEG: the coded picture by Pillow, its profile and EXIF from the segments."""
+"""JPEG: pixels from Pillow, profile and EXIF from the segments."""
 
 from dlf_jax.data.images import Unsupported
 from dlf_jax.data.images.camera import colour_of
@@ -12,7 +12,7 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads a JPEG file; of several pictures in it (MPF, gain maps) the first."""
+    """Reads a JPEG file; the first picture if it holds several (MPF, gain maps)."""
     kept, exif, profile = _separated(data)
     with opened(kept, "JPEG", check) as image:
         picture = eight_bits(image)
@@ -22,11 +22,11 @@ def read(data: bytes, check: Check) -> Picture:
 
 
 def _separated(data: bytes) -> tuple[bytes, Exif, bytes]:
-    """Splits a file into what codes the picture, its EXIF and its profile."""
+    """Splits a file into the coded picture, EXIF and profile."""
     kept, exif, parts = [data[:2]], None, {}
     place = 2
     while (start := data.find(b"\xff", place)) >= 0:
-        while data[start + 1 : start + 2] == b"\xff":  # filling
+        while data[start + 1 : start + 2] == b"\xff":  # fill bytes
             start += 1
         if start + 2 > len(data):
             break

@@ -1,4 +1,4 @@
-"""JPEG 2000: the codestream by OpenJPEG, what its numbers mean from the boxes."""
+"""JPEG 2000: samples from OpenJPEG, colour space and channels from the boxes."""
 
 import dataclasses
 import struct
@@ -18,19 +18,19 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 _SRGB, _GREY, _SYCC, _CMYK = 16, 17, 18, 12
 _CHANNELS = {_SRGB: 3, _GREY: 1, _SYCC: 3, _CMYK: 4}
 _ALPHA, _PREMULTIPLIED = 1, 2
-_MAX_CHANNELS = 16  # the limit of pixels is made for fewer
+_MAX_CHANNELS = 16  # the pixel limit assumes fewer
 
 
 @dataclasses.dataclass
 class _Header:
-    """What the boxes of a file say; a bare codestream has none.
+    """Content of the header boxes; empty for a bare codestream.
 
     Attributes:
-      space: number of an enumerated colour space.
-      colour: meaning of the samples, if another box than that says it.
-      palette: entries x columns, and their bits.
-      columns: (component, column of the palette or None) of each channel.
-      roles: channel to its type and association.
+      space: number of the enumerated colour space.
+      colour: colour space that is not enumerated.
+      palette: array of entries x columns, and bits of its values.
+      columns: (component, palette column or None) of each channel.
+      roles: channel -> (type, association).
     """
 
     space: int | None = None
@@ -41,7 +41,7 @@ class _Header:
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads a JP2 or JPX file or a codestream; of several the first."""
+    """Reads a JP2 or JPX file or a bare codestream; only the first codestream."""
     header, code = _Header(), data
     if not data.startswith(_CODESTREAM):
         code = b""
@@ -70,7 +70,7 @@ def read(data: bytes, check: Check) -> Picture:
         samples, bits = samples >> (bits - 16), 16
     coarse = count >= 3 and sizes[0][1:] == (1, 1) and sizes[1][1:] != (1, 1)
     if header.space is None and header.colour is None and count >= 3:
-        header.space = _SYCC if coarse else _SRGB  # as OpenJPEG's own tools guess
+        header.space = _SYCC if coarse else _SRGB  # the guess of OpenJPEG's own tools
     if header.space == _SYCC and count == 3 and coarse and sizes[1][1] > 1:
         header.space = _SRGB  # OpenJPEG has converted it
     return _picture(samples.astype(np.uint8 if bits <= 8 else np.uint16), bits, header)
@@ -99,11 +99,11 @@ def _read_header(data: bytes, header: _Header) -> None:
                 channel, role, goal = struct.unpack_from(">3H", body, place)
                 header.roles[channel] = role, goal
     if not known:
-        raise Unsupported("has no colour space that is known here: convert it to PNG")
+        raise Unsupported("has no supported colour space: convert it to PNG")
 
 
 def _read_colour(body: bytes, header: _Header) -> bool:
-    """Reads a colour box; false if its method or space is not known."""
+    """Reads a colour box; returns False if its method or space is unsupported."""
     method = body[0]
     if method == 1:
         header.space = int.from_bytes(body[3:7], "big")
@@ -142,11 +142,11 @@ def _picture(
     if header.space == _SYCC:
         samples = from_ycc(samples, top)
     picture = Picture(samples, top, alpha, header.colour)
-    return picture.divided() if premultiplied else picture
+    return picture.unpremultiplied() if premultiplied else picture
 
 
 def _number_of_colours(header: _Header, there: int) -> int:
-    """Colour channels by the colour space; without one, what is even ends in alpha."""
+    """Number of colour channels; by default an even count includes alpha."""
     if isinstance(header.colour, Profile):
         return icc.channels_of(header.colour.data) or there - (there + 1) % 2
     return _CHANNELS.get(header.space) or there - (there + 1) % 2
@@ -155,7 +155,7 @@ def _number_of_colours(header: _Header, there: int) -> int:
 def _through_palette(
     samples: Shaped[np.ndarray, "H W C"], header: _Header
 ) -> tuple[Shaped[np.ndarray, "H W columns"], int]:
-    """Replaces entries of the palette by their values; all columns of equal depth."""
+    """Replaces palette indices by their values."""
     values, bits = header.palette
     if not header.columns or any(column is None for _, column in header.columns):
         raise Unsupported("uses its palette in part: convert it to PNG")

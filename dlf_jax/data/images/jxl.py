@@ -1,4 +1,4 @@
-"""JPEG XL, by the decoder of pillow-jxl-plugin."""
+"""JPEG XL: pixels from the decoder of pillow-jxl-plugin."""
 
 import numpy as np
 from jaxtyping import Shaped
@@ -11,7 +11,7 @@ from dlf_jax.data.images.picture import Picture
 from dlf_jax.data.images.pillow import Check
 
 _CODESTREAM = b"\xff\x0a"
-# Width to height, by the number in the header.
+# Ratio number in the header -> width to height.
 _RATIOS = {
     1: (1, 1),
     2: (12, 10),
@@ -27,7 +27,9 @@ _SIZE_BITS = (9, 13, 18, 30)
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads a JPEG XL file, which libjxl turns upright; a JPEG in it as a JPEG."""
+    """Reads a JPEG XL file; libjxl applies the orientation.
+
+    A recompressed JPEG is restored and read as JPEG."""
     decoder = library("JXL").Decoder(num_threads=-1)
     check(*_size(data))
     is_jpeg, header, pixels, profile, _ = decoder(data)
@@ -43,8 +45,8 @@ def read(data: bytes, check: Check) -> Picture:
         space = icc.shaper_of(profile)
         if space and space.is_too_fine(samples):
             raise Unsupported(
-                "is in linear light, of which pillow-jxl-plugin gives 8 bits: too few "
-                "for its dark parts, convert it to sRGB"
+                "is in linear light, which pillow-jxl-plugin rounds to 8 bits, too few "
+                "for dark colours: convert it to sRGB"
             )
     return Picture(samples, top, alpha, Profile(profile) if profile else None)
 
@@ -52,9 +54,9 @@ def read(data: bytes, check: Check) -> Picture:
 def _samples(
     pixels: bytes, height: int, width: int, channels: int
 ) -> tuple[Shaped[np.ndarray, "H W C"], int]:
-    """Numbers and their greatest value; their size follows from their number.
+    """Samples and their maximum; the sample type follows from the number of bytes.
 
-    pillow-jxl-plugin takes 8 bits for granted in grey with alpha, whatever there is.
+    The mode is no help: pillow-jxl-plugin reports grey with alpha as 8 bits always.
     """
     kind = _TYPES[len(pixels) // (height * width * channels)]
     samples = np.frombuffer(pixels, kind).reshape(height, width, channels)
@@ -64,7 +66,7 @@ def _samples(
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Width and height, from the first bits of the codestream."""
+    """Width and height from the size header of the codestream."""
     code = data
     if not data.startswith(_CODESTREAM):
         parts = dict(reversed(list(boxes(data))))

@@ -1,4 +1,4 @@
-"""Samples of a picture, and the one way from there to 8-bit sRGB."""
+"""Decoded pictures, and their conversion to 8-bit sRGB."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ from jaxtyping import Shaped, UInt8
 
 from dlf_jax.data.images import color
 
-_BAND = 2**18  # pixels that are converted at a time
+_BAND = 2**18  # pixels converted at a time
 
 
 @dataclasses.dataclass
 class Picture:
-    """A decoded picture, as stored.
+    """Decoded picture in its stored colour space and orientation.
 
     Attributes:
-      samples: H W C without alpha, of 8 bits if `top` is below 256, else of 16; C is
-        1 (grey), 3 (RGB, or Lab), or 4 (CMYK; `top` is full ink).
-      top: value that stands for 1.
-      alpha: H W, of the same range, not multiplied into the samples; None if opaque.
-      colour: meaning of the samples; None for sRGB, ink without a profile, or grey.
-      orientation: of EXIF, 1 to 8.
+      samples: H W C without alpha; uint8 if `top` is below 256, uint16 otherwise.  C is
+        1 (grey), 3 (RGB or Lab) or 4 (CMYK, where `top` is full ink).
+      top: sample value that represents 1.
+      alpha: H W, 0 to `top`, not premultiplied; None if opaque.
+      colour: colour space; None for sRGB, sRGB grey and uncalibrated CMYK.
+      orientation: EXIF orientation, 1 to 8.
     """
 
     samples: Shaped[np.ndarray, "H W C"]
@@ -30,8 +30,8 @@ class Picture:
     colour: color.Colour | None = None
     orientation: int = 1
 
-    def divided(self) -> "Picture":
-        """The picture whose alpha was multiplied into the samples, without that."""
+    def unpremultiplied(self) -> "Picture":
+        """Returns the picture with premultiplied samples divided by alpha."""
         samples = np.empty_like(self.samples)
         for rows in bands(*samples.shape[:2]):
             alpha = np.maximum(self.alpha[rows], 1).astype(np.uint64)[..., None]
@@ -41,14 +41,14 @@ class Picture:
 
 
 def render(picture: Picture) -> UInt8[np.ndarray, "h w 3"]:
-    """Converts to sRGB of 8 bits on white, upright.
+    """Converts a picture to upright 8-bit sRGB on a white background.
 
     Raises:
-      Unsupported: the colour space has no meaning in sRGB, such as HDR.
+      Unsupported: the colour space cannot be converted, such as HDR.
     """
     image = _in_srgb(picture)
     if picture.alpha is not None:
-        _put_on_white(image, picture.alpha, picture.top)
+        _composite_on_white(image, picture.alpha, picture.top)
     return np.ascontiguousarray(_upright(image, picture.orientation))
 
 
@@ -57,7 +57,7 @@ def _in_srgb(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
     convert = color.converter(picture.colour, channels, picture.top)
     if convert is None and channels == 3 and picture.top == 255:
         return np.array(samples, np.uint8)
-    convert = convert or color.plain(channels, picture.top)
+    convert = convert or color.uncalibrated(channels, picture.top)
     image = np.empty((*samples.shape[:2], 3), np.uint8)
     for rows in bands(*samples.shape[:2]):
         image[rows] = convert(samples[rows])
@@ -65,13 +65,13 @@ def _in_srgb(picture: Picture) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """Yields slices of rows, so that work on a large picture needs little memory."""
+    """Yields slices of rows, to process large pictures with little memory."""
     step = max(1, _BAND // width)
     for first in range(0, height, step):
         yield slice(first, first + step)
 
 
-def _put_on_white(
+def _composite_on_white(
     image: UInt8[np.ndarray, "H W 3"], alpha: Shaped[np.ndarray, "H W"], top: int
 ) -> None:
     for rows in bands(*alpha.shape):
@@ -82,7 +82,7 @@ def _put_on_white(
 def _upright(
     image: UInt8[np.ndarray, "H W 3"], orientation: int
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Undoes an orientation of EXIF: 5 to 8 exchange rows and columns."""
+    """Applies an EXIF orientation; 5 to 8 exchange rows and columns."""
     if orientation >= 5:
         image = image.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

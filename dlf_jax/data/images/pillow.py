@@ -1,4 +1,4 @@
-"""Pixels by Pillow, of bytes in which nothing else is left that could break."""
+"""Pixels from Pillow, for files stripped of all metadata."""
 
 import contextlib
 import io
@@ -12,16 +12,18 @@ from PIL import Image
 
 from dlf_jax.data.images.picture import Picture
 
-Check = Callable[[int, int], None]  # of width and height; raises if it is too large
+Check = Callable[
+    [int, int], None
+]  # of width and height; raises if the image is too large
 
 _opening = threading.Lock()
 
 
 @contextlib.contextmanager
 def opened(data: bytes, kind: str, check: Check) -> Iterator[Image.Image]:
-    """Opens a file of one of Pillow's formats, of any size that `check` allows."""
+    """Opens a file in one of Pillow's formats, of any size that `check` accepts."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # broken metadata do no harm
+        warnings.simplefilter("ignore")  # broken metadata are harmless
         with _without_limit():
             image = Image.open(io.BytesIO(data), formats=[kind])
         with image:
@@ -30,7 +32,7 @@ def opened(data: bytes, kind: str, check: Check) -> Iterator[Image.Image]:
 
 
 def eight_bits(image: Image.Image) -> Picture:
-    """Picture of an image of 8 bits, or fewer; its palette and alpha are resolved.
+    """Picture of an image of at most 8 bits, with palette and alpha resolved.
 
     Raises:
       ValueError: the image has more bits.
@@ -49,7 +51,7 @@ def eight_bits(image: Image.Image) -> Picture:
 
 
 def planes(image: Image.Image) -> Shaped[np.ndarray, "H W C"]:
-    """The numbers of an image; greyscale has one channel, a bitmap has 0 and 1."""
+    """Samples of an image; greyscale has one channel, bitmaps have values 0 and 1."""
     bitmap = image.mode == "1"
     pixels = np.asarray(image.convert("L")) // 255 if bitmap else np.asarray(image)
     return pixels if pixels.ndim == 3 else pixels[..., None]
@@ -57,7 +59,7 @@ def planes(image: Image.Image) -> Shaped[np.ndarray, "H W C"]:
 
 @contextlib.contextmanager
 def _without_limit() -> Iterator[None]:
-    """Opens images of any size; Pillow's limit is one of the whole process."""
+    """Disables Pillow's size limit, a global of the process, under a lock."""
     with _opening:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:

@@ -1,4 +1,4 @@
-"""PNG: what is beside the pixels is read here, the pixels by Pillow."""
+"""PNG: pixels from Pillow, metadata from the chunks."""
 
 import struct
 import zlib
@@ -22,22 +22,17 @@ from dlf_jax.data.images.shaper import (
 )
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PIXELS = (
-    b"IHDR",
-    b"PLTE",
-    b"IDAT",
-    b"IEND",
-)  # the chunks without which there are none
+_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")  # the critical chunks
 _ONCE = (b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"eXIf")
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6
-_SRGB_GAMMA, _GAMMA_TOLERANCE = 0.45455, 0.05  # libpng does not tell these apart
+_SRGB_GAMMA, _GAMMA_TOLERANCE = 0.45455, 0.05  # libpng treats closer gammas as sRGB
 _MAX_PROFILE, _MAX_EXIF = 2**24, 2**20  # bytes, when decompressed
-_PQ_PROFILE = b"ITUR_2100_PQ_FULL"  # a name that stands for the transfer function
+_PQ_PROFILE = b"ITUR_2100_PQ_FULL"  # marks HDR by its name
 _RAW_EXIF = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads a PNG file; of an animation its default image."""
+    """Reads a PNG file; the default image of an animation."""
     found, coded = {}, [_SIGNATURE]
     for kind, body, good in _chunks(data):
         if kind in _PIXELS:
@@ -67,7 +62,7 @@ def read(data: bytes, check: Check) -> Picture:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Yields type, content, and whether the checksum is right."""
+    """Yields type, content, and True if the checksum is right."""
     place = len(_SIGNATURE)
     while place + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
@@ -90,19 +85,19 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 def _samples(
     coded: list[bytes], depth: int, colour_type: int, check: Check
 ) -> Shaped[np.ndarray, "H W C"]:
-    """The numbers in the file: 0 to 2^depth - 1, or entries of the palette."""
+    """Stored samples: 0 to 2^depth - 1, or palette indices."""
     if depth == 16 and colour_type == _GREY_ALPHA:
-        # To filters and compression these are four channels of 8 bits.
+        # Filters and compression cannot tell these from four channels of 8 bits.
         header = coded[1][8:16] + bytes([8, _RGB_ALPHA]) + coded[1][18:21]
         pixels = _decoded([coded[0], _chunk(b"IHDR", header), *coded[2:]], check)
         return pixels.view(">u2")
     if depth == 16 and colour_type != _GREY:
-        # Pillow keeps 8 of 16 bits: once the upper ones, once the lower ones.
+        # Pillow keeps 8 of 16 bits: read the upper ones, then the lower ones.
         mode = "RGB" if colour_type == _RGB else "RGBA"
         upper = _decoded(coded, check, f"{mode};16B").astype(np.uint16)
         return upper << 8 | _decoded(coded, check, f"{mode};16L")
     pixels = _decoded(coded, check)
-    # Pillow spreads grey of 2 and 4 bits over 0 to 255.
+    # Pillow scales grey of 2 and 4 bits to 0..255.
     return pixels // (255 // (2**depth - 1)) if _spread(depth, colour_type) else pixels
 
 
@@ -125,7 +120,7 @@ def _picture(
     colour_type: int,
     found: dict[bytes, bytes],
 ) -> Picture:
-    """Picture of the samples: palette, alpha and the transparent colour resolved."""
+    """Resolves palette, alpha and transparent colour."""
     clear = found.get(b"tRNS", b"")
     if colour_type == _PALETTE:
         return _from_palette(samples[..., 0], found.get(b"PLTE", b""), clear)
@@ -154,7 +149,7 @@ def _from_palette(
 
 
 def _colour(found: dict[bytes, bytes], channels: int) -> Colour | None:
-    """Meaning of the samples by the first of cICP, iCCP, sRGB, gAMA and cHRM."""
+    """Colour space by the first chunk of cICP, iCCP, sRGB, gAMA and cHRM."""
     code_points = found.get(b"cICP", b"")
     if len(code_points) == 4 and code_points[2] == 0:
         primaries, transfer, _, full = code_points
@@ -185,7 +180,7 @@ def _from_gamma(found: dict[bytes, bytes]) -> Shaper | None:
 
 
 def _inflated(data: bytes, most: int) -> bytes:
-    """Decompresses; broken data, and more than `most` bytes, are as good as none."""
+    """Decompresses; empty if damaged or larger than `most` bytes."""
     try:
         stream = zlib.decompressobj()
         result = stream.decompress(data, most)
@@ -195,7 +190,7 @@ def _inflated(data: bytes, most: int) -> bytes:
 
 
 def _exif_in_text(chunk: bytes) -> bytes:
-    """EXIF that ImageMagick wrote as text: name, size and hexadecimal digits."""
+    """EXIF in a text chunk of ImageMagick: name, size and hexadecimal digits."""
     kind, (_, _, text) = chunk[:4], chunk[4:].partition(b"\0")
     if kind == b"zTXt":
         text = _inflated(text[1:], _MAX_EXIF)

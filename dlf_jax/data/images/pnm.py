@@ -1,4 +1,4 @@
-"""PBM, PGM, PPM and PAM, plain or binary, with any greatest value."""
+"""PBM, PGM, PPM and PAM, plain or binary, with any maximum value."""
 
 import re
 
@@ -7,7 +7,7 @@ import numpy as np
 from dlf_jax.data.images.picture import Picture
 from dlf_jax.data.images.pillow import Check
 
-# Last digit of the signature -> channels, plain; bitmaps have no greatest value.
+# Digit of the signature -> channels, plain; bitmaps have no maximum value.
 _KINDS = {1: (1, True), 2: (1, True), 3: (3, True), 4: (1, False), 5: (1, False)}
 _KINDS |= {6: (3, False)}
 _BITMAPS, _PAM = (1, 4), 7
@@ -16,7 +16,7 @@ _PAM_FIELD = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\w+)(?:[ \t]+(\w+))?[^\n]*\n")
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads a Netpbm file; of several pictures in it the first."""
+    """Reads a Netpbm file; the first picture if it holds several."""
     kind = data[1] - ord("0")
     if kind == _PAM:
         return _read_pam(data, check)
@@ -33,7 +33,7 @@ def read(data: bytes, check: Check) -> Picture:
     shape = height, width, channels
     if plain:
         text = re.sub(rb"#[^\n\r]*", b"", data[place:])
-        if kind in _BITMAPS:  # digits need no space between them
+        if kind in _BITMAPS:  # digits may follow each other without a space
             text = re.sub(rb"([01])", rb"\1 ", text)
         samples = np.array(text.split()[: height * width * channels], np.int64)
         samples = _whole(samples, shape, top)
@@ -53,12 +53,12 @@ def _binary(data: bytes, place: int, shape: tuple[int, ...], top: int) -> np.nda
 
 
 def _whole(samples: np.ndarray, shape: tuple[int, ...], top: int) -> np.ndarray:
-    """Gives samples their shape; what is above the greatest value is that value."""
+    """Reshapes samples and clips them to the maximum value."""
     count = int(np.prod(shape))
     if samples.size < count:
-        raise ValueError(f"{samples.size} of {count} samples are there")
+        raise ValueError(f"{count - samples.size} of {count} samples are missing")
     if not 0 < top < 2**16 or not count:
-        raise ValueError(f"a picture of {shape} up to {top} does not exist")
+        raise ValueError(f"invalid shape {shape} or maximum value {top}")
     samples = np.clip(samples[:count], 0, top).reshape(shape)
     return samples.astype(np.uint8 if top < 256 else np.uint16, copy=False)
 

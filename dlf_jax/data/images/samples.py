@@ -1,4 +1,4 @@
-"""Samples of any number of bits out of bytes."""
+"""Unpacking of samples of any number of bits."""
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -9,13 +9,13 @@ from dlf_jax.data.images.picture import bands
 def unpacked(
     rows: UInt8[np.ndarray, "H bytes"], bits: int, count: int, order: str
 ) -> Shaped[np.ndarray, "H {count}"]:
-    """Samples of 1 to 16 bits in rows of bytes.
+    """Unpacks samples of 1 to 16 bits from rows of bytes.
 
     Args:
-      rows: a row of samples each, filled up to whole bytes.
-      bits: of a sample; the upper ones come first, except in 16.
-      count: samples in a row.
-      order: of the two bytes of 16 bits, "<" or ">".
+      rows: rows of samples, padded to whole bytes.
+      bits: bits per sample, most significant first; 16-bit samples follow `order`.
+      count: samples per row.
+      order: byte order of 16-bit samples, "<" or ">".
     """
     if bits == 8:
         return rows[:, :count]
@@ -33,8 +33,8 @@ def unpacked(
     return samples
 
 
-def undo_differences(
+def undo_prediction(
     samples: Shaped[np.ndarray, "H across W C"],
 ) -> Shaped[np.ndarray, "H across W C"]:
-    """Sums up differences from the left neighbour; sums wrap as the samples do."""
+    """Undoes horizontal prediction; sums wrap around."""
     return np.cumsum(samples, axis=2, dtype=samples.dtype)

@@ -1,4 +1,4 @@
-"""RGB spaces that are curves to linear light and a matrix, and the way to sRGB."""
+"""Matrix/TRC colour spaces: curves to linear light and a matrix to linear sRGB."""
 
 import dataclasses
 import functools
@@ -14,19 +14,19 @@ Curve = Callable[[np.ndarray], np.ndarray]  # code value, 0 to 1, to linear ligh
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
-D50 = np.array([0.9642, 1.0, 0.8249])  # the white of ICC's connection space
+D50 = np.array([0.9642, 1.0, 0.8249])  # white of ICC's profile connection space
 D65 = (0.3127, 0.3290)
 REC709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
-_LEVELS = 2**16  # of linear light, in the table that makes 8 bits of it
+_LEVELS = 2**16  # of linear light in the table of `encode`
 
 
 @dataclasses.dataclass(frozen=True)
 class Shaper:
-    """An RGB or grey space.
+    """Matrix/TRC colour space, RGB or grey.
 
     Attributes:
-      curves: of red, green and blue, or one of all.
-      matrix: linear RGB to linear sRGB, as columns to rows.
+      curves: tone curves of red, green and blue, or one for all.
+      matrix: maps columns of linear RGB to linear sRGB.
     """
 
     curves: tuple[Curve, ...]
@@ -35,7 +35,7 @@ class Shaper:
     )
 
     def converter(self, channels: int, top: int) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns a function from samples, 0 to `top`, to sRGB of 8 bits."""
+        """Returns a function from samples, 0 to `top`, to 8-bit sRGB."""
         codes = np.arange(top + 1) / top
         tables = [curve(codes).astype(np.float32) for curve in self.curves]
         if channels == 1:
@@ -53,9 +53,9 @@ class Shaper:
         return convert
 
     def is_too_fine(self, samples: UInt8[np.ndarray, "H W C"]) -> bool:
-        """True if rounding to 8 bits, before, can cost more than 2 of sRGB somewhere.
+        """True if 8-bit rounding of some sample costs more than 2 levels of sRGB.
 
-        So it is in the dark parts of linear light.
+        Dark colours in linear light have this problem.
         """
         codes = np.arange(256) / 255
         wrong = np.zeros(256, bool)
@@ -68,7 +68,7 @@ class Shaper:
 
     @functools.cached_property
     def is_srgb(self) -> bool:
-        """True if a conversion would change no colour of 8 bits by more than 1."""
+        """True if the conversion changes no 8-bit colour by more than 1."""
         ramp = np.arange(256, dtype=np.uint8)
         cube = np.stack(np.meshgrid(ramp[::51], ramp[::51], ramp[::51]), -1)
         probe = np.concatenate([np.stack([ramp] * 3, -1), cube.reshape(-1, 3)])[None]
@@ -85,45 +85,48 @@ def _encoding() -> UInt8[np.ndarray, "levels"]:
 
 
 def encode(linear: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
-    """Linear light to 8-bit codes of sRGB; what is out of range is clipped."""
+    """Encodes linear light as 8-bit sRGB, clipped to the gamut."""
     return _encoding()[np.uint16((_LEVELS - 1) * np.clip(linear, 0, 1) + 0.5)]
 
 
 def srgb_curve(code: np.ndarray) -> np.ndarray:
-    """The curve of sRGB."""
+    """Transfer function of sRGB, from code value to linear light."""
     return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
 
 
 def power(exponent: float) -> Curve:
-    """A curve that is a power."""
+    """Returns a pure power curve."""
     return lambda code: code**exponent
 
 
 def xyz(x: float, y: float) -> Float[np.ndarray, "3"]:
-    """Colour of luminance 1 with these chromaticities."""
+    """XYZ of luminance 1 with the given chromaticity."""
     return np.array([x / y, 1, (1 - x - y) / y])
 
 
 def matrix_of(
     primaries: Chromaticities, white: Chromaticity
 ) -> Float[np.ndarray, "3 3"]:
-    """Linear RGB with these chromaticities to linear sRGB, white to white.
+    """Matrix from linear RGB of these chromaticities to linear sRGB; white stays white.
 
     Raises:
-      ValueError: the chromaticities span no space.
+      ValueError: the chromaticities are degenerate.
     """
     return matrix_to_srgb(_colorants(primaries, white))
 
 
 def matrix_to_srgb(colorants: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
-    """Linear RGB whose primaries are these columns, XYZ under D50, to linear sRGB."""
+    """Matrix from linear RGB to linear sRGB.
+
+    Args:
+      colorants: XYZ of the primaries under D50, as columns."""
     return np.linalg.inv(_colorants(REC709, D65)) @ colorants
 
 
 def _colorants(
     primaries: Chromaticities, white: Chromaticity
 ) -> Float[np.ndarray, "3 3"]:
-    """Columns: XYZ of the primaries, adapted to D50."""
+    """XYZ of the primaries, adapted to D50, as columns."""
     if min(white[1], *(y for _, y in primaries)) <= 0:
         raise ValueError("chromaticities without luminance")
     columns = np.stack([xyz(*xy) for xy in primaries], -1)

@@ -1,8 +1,8 @@
-"""TIFF: strips and tiles by Pillow's libtiff, what is in them by the fields.
+"""TIFF: strips and tiles from Pillow's libtiff, sample layout from the fields.
 
-Pillow knows few layouts of samples. What is compressed as bytes it decompresses here as
-a picture of 8 bits that is as wide as a row has bytes; `samples` makes numbers of the
-bytes. JPEG and fax, which code pictures, are left to Pillow.
+Pillow supports few sample layouts.  Byte-oriented compression is therefore decoded as
+an 8-bit picture whose width is the number of bytes in a row, and `samples` unpacks the
+bytes.  JPEG and fax compression code pictures, and are decoded by Pillow alone.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from dlf_jax.data.images.directory import Directory, Tag
 from dlf_jax.data.images.exif import read_exif
 from dlf_jax.data.images.picture import Picture
 from dlf_jax.data.images.pillow import Check, eight_bits, opened, planes
-from dlf_jax.data.images.samples import undo_differences, unpacked
+from dlf_jax.data.images.samples import undo_prediction, unpacked
 from dlf_jax.data.images.ycc import from_ycc
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCC = 0, 1, 2, 3, 5, 6
@@ -27,12 +27,12 @@ _CHANNELS = {
     **dict.fromkeys((_RGB, _YCC, _CIE_LAB, _ICC_LAB), 3),
     _CMYK: 4,
 }
-# None, LZW, deflate, PackBits, LZMA and Zstandard compress bytes.
+# No compression, LZW, deflate, PackBits, LZMA and Zstandard.
 _OF_BYTES = {1, 5, 8, 32946, 32773, 34925, 50000}
-_OF_PICTURES = {2: 1, 3: 1, 4: 1, 6: 8, 7: 8}  # fax and JPEG: bits of their samples
+_OF_PICTURES = {2: 1, 3: 1, 4: 1, 6: 8, 7: 8}  # fax and JPEG -> bits per sample
 _FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
-_CONTIGUOUS, _APART = 1, 2
-_MAX_CHANNELS = 16  # the limit of pixels is made for fewer
+_CONTIGUOUS, _PLANAR = 1, 2
+_MAX_CHANNELS = 16  # the pixel limit assumes fewer
 _NO_PREDICTOR, _HORIZONTAL = 1, 2
 _PREMULTIPLIED, _ALPHA = 1, 2
 _BT601 = (0.299, 0.587, 0.114)
@@ -42,15 +42,14 @@ _SENSORS = {32803, 34892}  # photometric interpretations of camera RAW
 
 @dataclasses.dataclass(frozen=True)
 class _Layout:
-    """Where samples are.
+    """Layout of the samples.
 
     Attributes:
-      width, height: of the picture, in pixels.
-      bits: of a sample.
-      channels: samples of a pixel.
-      unit: columns and rows of pixels that lie together, for colour differences of
-        lower resolution.
-      apart: the channels lie in planes.
+      width, height: picture size, in pixels.
+      bits: bits per sample.
+      channels: samples per pixel.
+      unit: columns and rows of a data unit of subsampled YCbCr; (1, 1) otherwise.
+      planar: the channels are separate planes.
     """
 
     width: int
@@ -58,19 +57,19 @@ class _Layout:
     bits: int
     channels: int
     unit: tuple[int, int]
-    apart: bool
+    planar: bool
 
     @property
     def unit_samples(self) -> int:
-        """Samples that lie together: of one pixel, one plane, or one unit."""
+        """Consecutive samples of one pixel or unit; 1 for separate planes."""
         columns, rows = self.unit
-        return 1 if self.apart else columns * rows + self.channels - 1
+        return 1 if self.planar else columns * rows + self.channels - 1
 
 
 def read(data: bytes, check: Check) -> Picture:
     """Reads the first page of a TIFF file."""
     fields = Directory(data)
-    _refuse_camera_raw(data, fields)
+    _reject_camera_raw(data, fields)
     width, height = fields.value(Tag.WIDTH), fields.value(Tag.HEIGHT)
     check(width, height)
     layout = _layout(fields, width, height)
@@ -84,8 +83,8 @@ def read(data: bytes, check: Check) -> Picture:
     return picture
 
 
-def _refuse_camera_raw(data: bytes, fields: Directory) -> None:
-    """What a camera's RAW file shows first is a small preview."""
+def _reject_camera_raw(data: bytes, fields: Directory) -> None:
+    """Rejects RAW files of cameras, whose first page is a small preview."""
     reduced = fields.value(Tag.SUBFILE, 0) & 1
     if (
         Tag.DNG_VERSION in fields
@@ -97,7 +96,7 @@ def _refuse_camera_raw(data: bytes, fields: Directory) -> None:
 
 
 def _layout(fields: Directory, width: int, height: int) -> _Layout:
-    """Checks that there is one meaning of the samples, and returns their places."""
+    """Checks that the samples are supported, and returns their layout."""
     channels = fields.value(Tag.SAMPLES, 1)
     bits = set(fields.values(Tag.BITS, (1,)))
     formats = set(fields.values(Tag.FORMAT, (1,)))
@@ -118,12 +117,12 @@ def _layout(fields: Directory, width: int, height: int) -> _Layout:
     unit = 1, 1
     if photometric == _YCC:
         unit = _unit(fields)
-    apart = fields.value(Tag.PLANES, _CONTIGUOUS) == _APART and channels > 1
-    return _Layout(width, height, depth, channels, unit, apart)
+    planar = fields.value(Tag.PLANES, _CONTIGUOUS) == _PLANAR and channels > 1
+    return _Layout(width, height, depth, channels, unit, planar)
 
 
 def _unit(fields: Directory) -> tuple[int, int]:
-    """Columns and rows of pixels with one colour difference; checks their range."""
+    """Columns and rows that share a chroma sample; checks the YCbCr encoding."""
     expected = {Tag.YCC_WEIGHTS: _BT601, Tag.YCC_REFERENCE: _FULL_RANGE}
     for tag, numbers in expected.items():
         fractions = np.array(fields.values(tag, ())).reshape(-1, 2)
@@ -139,12 +138,12 @@ def _unit(fields: Directory) -> tuple[int, int]:
 def _samples(
     fields: Directory, layout: _Layout, check: Check
 ) -> Shaped[np.ndarray, "H W C"]:
-    """Samples as they are stored."""
+    """Stored samples."""
     columns, rows = layout.unit
     predictor = fields.value(Tag.PREDICTOR, _NO_PREDICTOR)
     if fields.value(Tag.COMPRESSION, 1) not in (5, 8, 32946, 34925, 50000):
-        predictor = _NO_PREDICTOR  # the others have none
-    if layout.unit != (1, 1) and (layout.apart or predictor != _NO_PREDICTOR):
+        predictor = _NO_PREDICTOR  # other compressions have no predictor
+    if layout.unit != (1, 1) and (layout.planar or predictor != _NO_PREDICTOR):
         raise Unsupported("has unusual YCbCr colours: convert it to RGB")
     if predictor not in (_NO_PREDICTOR, _HORIZONTAL) or (
         predictor == _HORIZONTAL and layout.bits not in (8, 16)
@@ -156,12 +155,12 @@ def _samples(
     units = -(-(tile or layout.width) // columns)  # in a row of a tile or strip
     count = units * layout.unit_samples
     parts = []
-    for plane in range(layout.channels if layout.apart else 1):
+    for plane in range(layout.channels if layout.planar else 1):
         packed = _decompressed(fields, layout, plane, -(-count * layout.bits // 8))
         part = unpacked(packed, layout.bits, count, fields.order)
         part = part.reshape(-1, across, units, layout.unit_samples)
         if predictor == _HORIZONTAL:
-            part = undo_differences(part)
+            part = undo_prediction(part)
         parts.append(part.reshape(len(part), across * units, -1))
     if layout.unit != (1, 1):
         return _from_units(parts[0], layout)
@@ -172,7 +171,7 @@ def _samples(
 def _decompressed(
     fields: Directory, layout: _Layout, plane: int, row_bytes: int
 ) -> UInt8[np.ndarray, "rows bytes"]:
-    """Bytes of a plane; each row is one of a strip or a tile."""
+    """Decompressed bytes of a plane, one row of a strip or tile per row."""
     tiled = Tag.TILE_WIDTH in fields
     rows = -(-layout.height // layout.unit[1])
     many = -(-layout.width // fields.value(Tag.TILE_WIDTH)) if tiled else 1
@@ -209,7 +208,7 @@ def _decompressed(
 def _from_units(
     units: UInt8[np.ndarray, "rows columns samples"], layout: _Layout
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Luma of each pixel, and the colour differences of its unit."""
+    """Upsamples the chroma of YCbCr units by repetition."""
     columns, rows = layout.unit
     down, across, _ = units.shape
     luma = units[..., : columns * rows].reshape(down, across, rows, columns)
@@ -221,7 +220,7 @@ def _from_units(
 def _picture(
     samples: Shaped[np.ndarray, "H W C"], fields: Directory, layout: _Layout
 ) -> Picture:
-    """Gives the samples their meaning; what is extra and no alpha is left out."""
+    """Interprets the samples; extra samples except alpha are dropped."""
     photometric, top = fields.value(Tag.PHOTOMETRIC), 2**layout.bits - 1
     number = _CHANNELS[photometric]
     extra = fields.values(Tag.EXTRA)[: samples.shape[2] - number]
@@ -240,14 +239,14 @@ def _picture(
         raise Unsupported("has inks that are not CMYK: convert it to RGB")
     picture = Picture(samples, top, alpha)
     if kind == _PREMULTIPLIED:
-        picture = picture.divided()
+        picture = picture.unpremultiplied()
     if photometric in (_CIE_LAB, _ICC_LAB):
         return _from_lab(picture, photometric, layout.bits)
     return picture
 
 
 def _from_palette(entries: Shaped[np.ndarray, "H W"], fields: Directory) -> Picture:
-    """Colours of 16 bits; some writers give 8."""
+    """Resolves a palette of 16-bit colours; some writers store 8 bits."""
     colours = np.array(fields.values(Tag.PALETTE)).reshape(3, -1).T
     if colours.size and colours.max() < 256:
         colours = colours * 257
@@ -266,19 +265,19 @@ def _from_lab(picture: Picture, photometric: int, bits: int) -> Picture:
 
 
 def _by_pillow(fields: Directory, layout: _Layout, check: Check) -> Picture:
-    """What is compressed as a picture."""
+    """Reads JPEG and fax compression with Pillow."""
     compression = fields.value(Tag.COMPRESSION)
     photometric = fields.value(Tag.PHOTOMETRIC)
     if (
         _OF_PICTURES.get(compression) != layout.bits
         or layout.channels != _CHANNELS[photometric]
         or photometric in (_PALETTE, _CIE_LAB, _ICC_LAB)
-        or layout.apart
+        or layout.planar
     ):
         raise Unsupported(
             f"is a TIFF of compression {compression}, photometric interpretation "
             f"{photometric} and {layout.channels} samples of {layout.bits} bits, which "
-            "is not known here: convert it to PNG"
+            "is not supported: convert it to PNG"
         )
     kept = {tag: fields.values(tag) for tag in Tag if tag in fields}
     for tag in (Tag.SUBFILE, Tag.ORIENTATION, Tag.PROFILE, Tag.SUBDIRECTORIES):

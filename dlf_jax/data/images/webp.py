@@ -1,4 +1,4 @@
-"""WebP: pixels by Pillow, the profile and EXIF from the chunks."""
+"""WebP: pixels from Pillow, profile and EXIF from the chunks."""
 
 import struct
 
@@ -9,7 +9,7 @@ from dlf_jax.data.images.pillow import Check, eight_bits, opened
 
 
 def read(data: bytes, check: Check) -> Picture:
-    """Reads a WebP file; of an animation its first frame."""
+    """Reads a WebP file; the first frame of an animation."""
     chunks, place = {}, 12
     while place + 8 <= len(data):
         kind, size = struct.unpack_from("<4sI", data, place)

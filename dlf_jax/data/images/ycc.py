@@ -1,4 +1,4 @@
-"""Luma and colour differences of full range (BT.601) to RGB."""
+"""Full-range YCbCr (BT.601) to RGB."""
 
 import numpy as np
 from jaxtyping import Shaped
@@ -12,7 +12,7 @@ _GREEN = 0.344136, 0.714136
 def from_ycc(
     samples: Shaped[np.ndarray, "H W 3"], top: int
 ) -> Shaped[np.ndarray, "H W 3"]:
-    """Converts Y Cb Cr, 0 to `top` with (top + 1) / 2 for no colour, to R G B."""
+    """Converts YCbCr to RGB, both 0 to `top`; neutral chroma is (top + 1) / 2."""
     result = np.empty_like(samples)
     for rows in bands(*samples.shape[:2]):
         luma, blue, red = np.moveaxis(samples[rows].astype(np.float32), -1, 0)

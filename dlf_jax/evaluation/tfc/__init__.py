@@ -1,5 +1,5 @@
-"""Baselines of TensorFlow Compression, in a process and an environment of their own.
+"""Server for baselines of TensorFlow Compression, in a separate environment.
 
-The files here are run by path, with the Python of `requirements-tfc.txt`; nothing in
-the package imports them, and they import nothing of it.
+These files are run by path, with the Python of `requirements-tfc.txt`.  No module of
+the package imports them, and they import none of its modules.
 """

@@ -1,4 +1,4 @@
-"""Transform codes of the TensorFlow Compression era, from its layers and coders.
+"""Learned transform codecs, from the layers and coders of TensorFlow Compression.
 
 Three models, each trained for mean squared error at one rate per set of weights:
 
@@ -25,10 +25,10 @@ _SIZE = struct.Struct(">HH")
 
 
 def make_model(name: str) -> "Factorized":
-    """An untrained model.
+    """Creates an untrained model.
 
     Raises:
-      KeyError: there is no such model.
+      KeyError: the model is unknown.
     """
     return {
         "bls2017": functools.partial(Factorized, [(9, 4), (5, 2), (5, 2)], FILTERS),
@@ -38,7 +38,7 @@ def make_model(name: str) -> "Factorized":
 
 
 class Factorized(tf.Module):
-    """Analysis, a prior that is the same everywhere, synthesis.
+    """Analysis transform, factorised prior and synthesis transform.
 
     Args:
       layers: (kernel, stride) of the analysis; the synthesis mirrors it.
@@ -62,13 +62,13 @@ class Factorized(tf.Module):
         return self.latents
 
     def prepare(self, *, compression: bool) -> None:
-        """Makes the entropy coder, with integer tables if it shall really code."""
+        """Creates the entropy model; `compression` adds integer tables for coding."""
         self._factorized = tfc.ContinuousBatchedEntropyModel(
             self.prior, coding_rank=3, compression=compression, offset_heuristic=False
         )
 
     def rate_and_error(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Bits per pixel with noise for rounding, and squared error.
+        """Bits per pixel, with noise in place of rounding, and mean squared error.
 
         Args:
           image: float (B, H, W, 3) in 0..255, sides multiples of the stride.
@@ -82,17 +82,17 @@ class Factorized(tf.Module):
         return self._factorized(y, training=True)
 
     def compress(self, image: np.ndarray) -> bytes:
-        """The file of a uint8 (H, W, 3) image: its size, then the coder's strings."""
+        """Encodes a uint8 (H, W, 3) image: its size, then the strings of the coder."""
         height, width, _ = image.shape
         below, right = -height % self.block, -width % self.block
         padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
         strings = self._encode(self.analysis(padded[None].astype(np.float32) / 255.0))
-        # All lengths but the last, which is what is left of the file.
+        # The last string ends with the file, so its length is not stored.
         lengths = b"".join(struct.pack(">H", len(string)) for string in strings[:-1])
         return _SIZE.pack(height, width) + lengths + b"".join(strings)
 
     def decompress(self, data: bytes) -> np.ndarray:
-        """The inverse of `compress`, up to its loss."""
+        """Decodes a file of `compress`."""
         height, width = _SIZE.unpack_from(data)
         grid = [-(-side // self.block) for side in (height, width)]
         y = self._decode(data[_SIZE.size :], grid)
@@ -102,7 +102,7 @@ class Factorized(tf.Module):
 
     @property
     def block(self) -> int:
-        """Sides of coded images are multiples of this."""
+        """Divisor of the sides of padded images."""
         return self.stride
 
     def _encode(self, y: tf.Tensor) -> list[bytes]:
@@ -113,7 +113,7 @@ class Factorized(tf.Module):
 
 
 class Hyperprior(Factorized):
-    """A second, smaller latent says how widely each value of the first one spreads."""
+    """Scale hyperprior: a second latent codes the scale of every latent value."""
 
     def __init__(self, layers: list[tuple[int, int]], latents: int):
         kernels = [(3, 1), (5, 2), (5, 2)]
@@ -171,7 +171,7 @@ class Hyperprior(Factorized):
 def _stack(
     direction: str, layers: list, channels: list[int], activation: str = "gdn"
 ) -> tf.keras.Sequential:
-    """Convolutions of one direction, an activation after each but the last."""
+    """Convolutions with an activation after each one except the last."""
     stack = []
     for i, ((kernel, stride), filters) in enumerate(zip(layers, channels, strict=True)):
         options = {f"strides_{direction}": stride, "corr": direction == "down"}
@@ -193,13 +193,13 @@ def _stack(
 
 
 def save(model: Factorized, path: str) -> None:
-    """Writes the weights, 16 bits each."""
+    """Writes the weights as 16-bit floats."""
     values = [np.float16(v.numpy()) for v in model.trainable_variables]
     np.savez_compressed(path, *values)
 
 
 def load(name: str, path: str) -> Factorized:
-    """A model with weights that `save` wrote, ready to code."""
+    """Loads a model with weights of `save`, ready for coding."""
     model = make_model(name)
     with np.load(path) as file:
         stored = [file[key] for key in file.files]

@@ -1,8 +1,8 @@
-"""The published models of TensorFlow Compression, from their metagraphs.
+"""Published models of TensorFlow Compression, from their metagraphs.
 
-A metagraph has two signatures: "sender" makes tensors of an image, "receiver" an image
-of such tensors.  Files are those of the program tfci: `tfc.PackedTensors` with the name
-of the model.
+A metagraph has two signatures: "sender" maps an image to tensors, "receiver" maps
+tensors to an image.  Files have the format of the program tfci: `tfc.PackedTensors`
+with the name of the model.
 """
 
 from pathlib import Path
@@ -13,10 +13,10 @@ import tensorflow_compression as tfc
 
 
 class Pretrained:
-    """One model at one rate.
+    """Published model at one rate.
 
     Args:
-      path: of the metagraph, NAME.metagraph.
+      path: the metagraph, NAME.metagraph.
     """
 
     def __init__(self, path: Path):
@@ -30,14 +30,14 @@ class Pretrained:
         )
 
     def compress(self, image: np.ndarray) -> bytes:
-        """The file of a uint8 (H, W, 3) image."""
+        """Encodes a uint8 (H, W, 3) image."""
         packed = tfc.PackedTensors()
         packed.model = self._name
         packed.pack(self._sender(tf.constant(image[None])))
         return packed.string
 
     def decompress(self, data: bytes) -> np.ndarray:
-        """The inverse of `compress`, up to its loss."""
+        """Decodes a file of `compress`."""
         packed = tfc.PackedTensors(data)
         tensors = packed.unpack([tensor.dtype for tensor in self._receiver.inputs])
         (image,) = self._receiver(*tensors)
@@ -47,7 +47,7 @@ class Pretrained:
 
 
 def _prune(whole, signature):
-    """The function of a signature; tensors are in the order of their keys."""
+    """Function of a signature; inputs and outputs are sorted by key."""
     inputs, outputs = (
         [whole.graph.as_graph_element(table[key].name) for key in sorted(table)]
         for table in (signature.inputs, signature.outputs)

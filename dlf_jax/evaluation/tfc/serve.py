@@ -2,10 +2,11 @@
 
     python serve.py WEIGHTS...
 
-WEIGHTS are MODEL-RATE.npz of ours or metagraphs of the published models, one a rate.
-A request is a line of JSON, {"do": "compress", "rate", "height", "width", "bytes"} or
-{"do": "decompress", "rate", "bytes"}, and that many bytes of pixels or of a file.  An
-answer is a line {"bytes", "height", "width"} or {"error"}, and the bytes.
+WEIGHTS are files MODEL-RATE.npz or metagraphs of published models, one per rate.  A
+request is a line of JSON, {"do": "compress", "rate", "height", "width", "bytes"} or
+{"do": "decompress", "rate", "bytes"}, followed by that number of bytes of pixels or
+of a file.  An answer is a line {"bytes", "height", "width"} or {"error"}, followed by
+the bytes.
 """
 
 import functools
@@ -23,9 +24,9 @@ import pretrained  # noqa: E402
 
 
 def main(weights: list[str]) -> None:
-    """Answers until stdin ends."""
+    """Answers requests until stdin ends."""
     load = functools.cache(lambda rate: _load(Path(weights[rate])))
-    # What libraries print goes to stderr; only answers go to stdout.
+    # Libraries print to stdout too: redirect them to stderr.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
@@ -33,7 +34,9 @@ def main(weights: list[str]) -> None:
         data = sys.stdin.buffer.read(request["bytes"])
         try:
             answer, result = _answer(load(request["rate"]), request, data)
-        except Exception as error:  # any of TensorFlow's: the other side reports it
+        except (
+            Exception
+        ) as error:  # TensorFlow raises many kinds; the client reports them
             answer, result = {"error": f"{type(error).__name__}: {error}"}, b""
         line = json.dumps({"bytes": len(result), **answer}, allow_nan=False)
         answers.write(line.encode() + b"\n")

@@ -1,9 +1,9 @@
-"""Trains one baseline at its rates, from the largest files to the smallest.
+"""Trains a baseline at several rates, from the largest files to the smallest.
 
     python train.py bmshj2018 PHOTOS -o runs/tfc --lambdas 0.0015 0.0004 --minutes 90 60
 
 writes `bmshj2018-1.npz` (the first λ, the larger files) and `bmshj2018-0.npz` into
-runs/tfc.  Each λ starts from what the one before it ended with.
+runs/tfc.  Each λ starts from the weights of the previous λ.
 """
 
 import argparse
@@ -46,7 +46,9 @@ def main() -> None:
 
 
 def _train(model, crops, lmbda: float, seconds: float, peak: float) -> None:
-    """Adam on bits per pixel + λ · squared error; the rate falls in the last third."""
+    """Minimises bits per pixel + λ · squared error with Adam.
+
+    The learning rate decays linearly in the last third."""
     optimizer = tf.keras.optimizers.legacy.Adam(peak)
 
     @tf.function

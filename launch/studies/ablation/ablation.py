@@ -1,13 +1,13 @@
-"""What the parts of the codec are worth: short runs that differ in one thing.
+"""Ablation study: short training runs that differ in one part of the codec.
 
   python launch/studies/ablation/ablation.py PHOTOS WORKDIR [VARIANT...]
   dlf evaluate WORKDIR/held_out --codecs dlf:WORKDIR/models/dlf,dlf:WORKDIR/models/... \
       --anchor dlf:WORKDIR/models/dlf --out WORKDIR/report
 
 Trains one VQGAN and one tokenizer, and from these every variant for the same number of
-steps.  Run again, the same command resumes; with VARIANT, only those are trained, which
-lets machines or cores share the work once the two are there.  Results, and what the
-variants are: launch/studies/ablation/README.md.
+steps.  Repeat the command to resume.  VARIANT restricts training to the named variants,
+so that several machines can share the work once VQGAN and tokenizer exist.
+launch/studies/ablation/README.md describes the variants and has the results.
 """
 
 import dataclasses
@@ -32,22 +32,22 @@ from dlf_jax.training.run.loop import train
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "dlf.py"
 
-# At most, where the preset has more.
+# Upper limits of the steps of the preset.
 STEPS = {"vqgan": 2_400, "tokenizer": 1_500, "align": 400}
-HELD_OUT = 24  # photos that the variants are compared on
+HELD_OUT = 24  # number of photos for the comparison
 HELD_OUT_SIDE = 384  # of their centre crops, in pixels
 TOKEN_CROPS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """What differs from the codec.
+    """Changes of a variant against the full codec.
 
     Attributes:
-      model: fields of its `DLFConfig`.
-      lmbda: weight of bpp at all rates, in the place of those of the preset.
-      tune_semantic: train the semantic branch too.
-      run: name of the variant that is trained, where it is another one.
+      model: changed fields of `DLFConfig`.
+      lmbda: weight of bpp at all rates; None keeps those of the preset.
+      tune_semantic: also train the semantic branch.
+      run: name of the variant whose training run is exported, if not its own.
       token_crops: see `dlf_jax.training.export.export.export`.
     """
 
@@ -60,11 +60,11 @@ class Variant:
 
 ABLATIONS = {
     "dlf": Variant(),
-    # The branches share layers, through which so high a price would move the tokens.
+    # Such a high λ would change the tokens through the shared layers.
     "no_detail": Variant(
         model={"num_interaction_blocks": 0}, lmbda=20.0, tune_semantic=False
     ),
-    "no_semantic": Variant(model={"codebook_size": 2}),  # the least there is
+    "no_semantic": Variant(model={"codebook_size": 2}),  # the minimum
     "no_interaction": Variant(model={"num_interaction_blocks": 0}),
     "fixed_length": Variant(run="dlf", token_crops=0),
 }
@@ -76,10 +76,11 @@ ABLATIONS = {
 @click.argument("names", metavar="[VARIANT]...", nargs=-1)
 @click.option("--preset", default="nano", show_default=True, help="nano or smoke.")
 def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> None:
-    """Trains VARIANTs, or all of them, on PHOTOS, and writes models into WORKDIR."""
+    """Trains VARIANTs (default: all) on PHOTOS and writes models into WORKDIR."""
     unknown = set(names) - set(ABLATIONS)
     if unknown:
-        raise click.BadParameter(f"{unknown.pop()!r} is not one of {[*ABLATIONS]}")
+        known = ", ".join(ABLATIONS)
+        raise click.BadParameter(f"unknown variant {unknown.pop()!r}: use {known}")
     try:
         run_all(photos, workdir, names or tuple(ABLATIONS), preset)
     except UserError as error:
@@ -87,7 +88,7 @@ def main(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> Non
 
 
 def run_all(photos: str, workdir: Path, names: tuple[str, ...], preset: str) -> None:
-    """Trains variants, and writes models into `workdir`."""
+    """Trains variants and exports the models into `workdir`."""
     write_held_out(photos, workdir / "held_out")
     enable_compile_cache()
     trainer = Trainer(preset, photos, absolute(str(workdir)))
@@ -122,7 +123,7 @@ class Trainer:
             init_from=("vqgan", "tokenizer"),
             model=model,
             tune_semantic=variant.tune_semantic,
-            # What a bit costs matters more and more; what shall go is gone at once.
+            # λ ramps up, except in no_detail, where it removes the details at once.
             lmbda=((variant.lmbda,),) * len(pixel.lmbda)
             if variant.lmbda
             else pixel.lmbda,
@@ -131,7 +132,7 @@ class Trainer:
         )
 
     def stage(self, stage: str, run: str, *, init_from=(), **settings) -> epath.Path:
-        """Trains a stage, from wherever its run stands; returns the run."""
+        """Trains a stage, or resumes it; returns the run."""
         config = self._config(stage).unlock()
         config.data = self.photos
         config.init_from = ",".join(str(self.root / donor) for donor in init_from)
@@ -147,7 +148,7 @@ class Trainer:
 
 
 def write_held_out(photos: str, directory: Path) -> None:
-    """Centre crops of photos that no stage is trained on."""
+    """Writes centre crops of held-out photos."""
     source = open_source(photos)
     _, held_out = split_holdout(source)
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
-"""Converts and runs a random checkpoint of any size, to measure memory and time.
+"""Memory and time of a full-size model: converts and runs a random checkpoint.
 
   python launch/studies/aot/full_size.py KEYS.json PHOTO... --workdir DIR
 
 KEYS.json lists the arrays of a checkpoint under their official names: {"keys":
-[{"name", "shape", "dtype"}, ...]}.  Every step runs in a process of its own, whose peak
-memory is that of the step alone; mapped files count as far as they were touched.
+[{"name", "shape", "dtype"}, ...]}.  Every step runs in a separate process, to
+measure its peak memory; mapped files count only as far as they are read.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-# Mean and standard deviation for the first regex that matches name and number of axes;
-# 0 and one over the square root of the fan-in for all others.  A signal keeps its size,
-# and the scales of the symbols are around 1.
+# Mean and standard deviation by the first regex that matches name and number of axes;
+# otherwise 0 and 1/sqrt(fan-in).  The values preserve the magnitude of activations and
+# give symbols scales around 1.
 _VALUES = (
     (r".*(\.weight|running_var) 1", (1.0, 0.1)),
     (r".*(layer_scale|\.enc_q|\.dec_q) \d", (1.0, 0.1)),
@@ -63,7 +63,7 @@ def _random(key: dict, rng: np.random.Generator) -> np.ndarray:
 
 
 def convert(file: Path, directory: Path) -> None:
-    """Makes the model directory."""
+    """Converts the state dict to a model directory."""
     from dlf_jax.checkpoints.convert import convert
 
     report = convert([file], directory, name="full-size", overwrite=True)
@@ -73,7 +73,7 @@ def convert(file: Path, directory: Path) -> None:
 
 
 def load(directory: Path) -> None:
-    """Loads the model, and no more."""
+    """Loads the model only."""
     from dlf_jax.checkpoints.store import load_model
 
     start = time.perf_counter()
@@ -82,7 +82,7 @@ def load(directory: Path) -> None:
 
 
 def encode(directory: Path, photo: Path, file: Path) -> None:
-    """Compresses a photo, at first with the compilation."""
+    """Compresses a photo twice; the first time includes compilation."""
     from dlf_jax.data.image_io import read_image
 
     codec, image = _codec(directory), read_image(photo)
@@ -93,7 +93,7 @@ def encode(directory: Path, photo: Path, file: Path) -> None:
 
 
 def decode(directory: Path, file: Path, photo: Path) -> None:
-    """Decompresses a photo, at first with the compilation."""
+    """Decompresses a photo twice; the first time includes compilation."""
     from dlf_jax.data.image_io import encode_image
 
     codec, data = _codec(directory), file.read_bytes()

@@ -1,9 +1,9 @@
-"""Where the bytes and the seconds of files go.
+"""Breakdown of bytes and coding time of compressed files.
 
   python launch/studies/kodak/coding_cost.py MODEL PHOTO... [--workdir RUN]
 
-Means over photos, whose sides must be multiples of the model's tile.  RUN is the
-training run that MODEL was exported from: it has the context model before rounding.
+Prints means over photos, whose sides must be multiples of the model's tile.  RUN is the
+training run that MODEL was exported from, which has the context model before rounding.
 """
 
 import time
@@ -26,13 +26,13 @@ GAUSSIANS = load_gaussian_tables().rows
 
 
 class Meter:
-    """A `SymbolEncoder` that adds up -log2 of probabilities, and codes nothing."""
+    """`SymbolEncoder` that sums -log2 of the probabilities instead of coding."""
 
     def __init__(self):
         self.bits = 0.0
 
     def encode(self, symbols, rows):
-        """Adds the information of symbols under Gaussian tables."""
+        """Adds the information content of symbols under the Gaussian tables."""
         for symbol, row in zip(symbols[rows >= 0], rows[rows >= 0], strict=True):
             distribution = GAUSSIANS[row]
             (interval,) = distribution.intervals(np.array([symbol]))
@@ -44,7 +44,7 @@ class Meter:
 
 
 class FloatContext:
-    """`latent_coding.ContextModel` of one image, as it was trained."""
+    """`latent_coding.ContextModel` of one image in floating point, as trained."""
 
     def __init__(self, params, config, rate, grid):
         self._model = FourStepContext(
@@ -65,7 +65,7 @@ class FloatContext:
 
 
 class TimedContext:
-    """The integer context model of one image, which adds up its own seconds."""
+    """Integer context model of one image, with a timer."""
 
     def __init__(self, model, rate, grid):
         start = time.perf_counter()
@@ -87,7 +87,7 @@ class TimedContext:
 @click.argument("photos", nargs=-1, required=True)
 @click.option("--workdir", metavar="RUN")
 def main(model_name: str, photos: tuple[str, ...], workdir: str | None) -> None:
-    """Prints a table of bytes and one of seconds, a line for every rate."""
+    """Prints bytes and seconds, one line per rate."""
     model = load_model(model_name)
     floats = None
     if workdir:
@@ -108,7 +108,7 @@ def main(model_name: str, photos: tuple[str, ...], workdir: str | None) -> None:
                 rate, *row[:6]
             )
         )
-    print("seconds: encode, decode; in each the context model, and that with coding")
+    print("seconds: encode, decode; context model (% of both); with coding (% of both)")
     for rate, row in enumerate(rows):
         shares = [100 * part / whole for part in row[8:10] for whole in row[6:8]]
         print(
@@ -118,13 +118,13 @@ def main(model_name: str, photos: tuple[str, ...], workdir: str | None) -> None:
             )
         )
     if floats is not None:
-        print("details under the integer context model, against the one trained")
+        print("details under the integer context model, relative to the trained one")
         for rate, row in enumerate(rows):
             print(f"rate {rate}: {100 * (row[3] / row[10] - 1):+.2f} %")
 
 
 def measure(codec, floats, image, rate) -> list[float]:
-    """The columns of `main` for one photo."""
+    """Measures one photo at one rate: bytes, then seconds."""
     start = time.perf_counter()
     data, code = codec.encode(image, rate)
     encoded = time.perf_counter()

@@ -1,14 +1,13 @@
-"""Where along the codec a photo is lost: how well each stage gives back its pixels.
+"""Linear probe: how many details of a photo each stage of the codec preserves.
 
   python launch/studies/nano/linear_probe.py MODEL PHOTOS [--rate N] [--photos N]
 
-Of every stage, PSNR of the pixels of a cell by the best linear map of its channels,
-beside that of as many principal components of the pixels, which nobody has to code.
-What they are worth at the bits of a codec, a second table says: the strongest ones,
-rounded with one step for all, each coded with the frequencies of its own.  Maps,
-components and frequencies are fitted on crops from the middle of photos that the
-trainer would train on, and measured on those that it keeps for validation.  PHOTOS is
-what `--config.data` takes.
+The first table has the PSNR of pixels of a cell, predicted from the channels of each
+stage by the best linear map, beside the PSNR of as many uncoded principal components of
+the pixels.  The second table shows the principal components as a transform code: the
+strongest ones, rounded with one step for all, each coded with its own frequencies.
+Maps, components and frequencies are fitted on centre crops of training photos, and
+measured on held-out ones.  PHOTOS has the syntax of `--config.data`.
 """
 
 import click
@@ -28,14 +27,16 @@ from dlf_jax.ops.tiling import pixel_unshuffle
 _TILES, _BATCH = 2, 8  # tiles a side of a crop, crops a batch
 _RIDGE = 1e-4  # of the variance of a channel
 _CODED, _STEPS = 256, (10.0, 8.0, 6.5, 5.0, 4.0, 3.0)  # components, of [-1, 1] pixels
-_UNSEEN = 0.02  # count of a symbol that no fitted cell has
+_UNSEEN = 0.02  # count of a symbol missing in the fitted cells
 _STAGES = ("features", "latent", "rounded", "vqgan", "image", "bits")
 
 
 def stages(config: DLFConfig, params, images: np.ndarray, rate: int) -> dict:
-    """Maps [B, h, w, C] that the codec makes of images in [-1, 1], one after another:
-    the encoder's detail features, the latent from them, the same rounded, the latent
-    of the VQGAN, and the image; and bits [B] of the rounded one, as estimated."""
+    """Maps [B, h, w, C] of the codec's stages for images in [-1, 1].
+
+    In order: detail features of the encoder, coded latent, rounded latent, latent of
+    the VQGAN, reconstruction; and the estimated bits [B] of the rounded latent.
+    """
 
     def run(module, images, rates):
         vectors, features = module.encoder(0.5 * images + 0.5)
@@ -52,13 +53,13 @@ def stages(config: DLFConfig, params, images: np.ndarray, rate: int) -> dict:
 
 
 def cells(images: np.ndarray, side: int) -> np.ndarray:
-    """Pixels of squares of this side, one row each: [B·h·w, 3·side²]."""
+    """Pixels of square cells, one row per cell: [B·h·w, 3·side²]."""
     squares = pixel_unshuffle(jnp.asarray(images), side)
     return np.asarray(squares).reshape(-1, 3 * side**2)
 
 
 def linear_map(features: np.ndarray, pixels: np.ndarray, measured: np.ndarray):
-    """Pixels of `measured` by the map that fits `pixels` best to `features`; rows."""
+    """Predicts the pixels of `measured` by ridge regression of pixels on features."""
     mean, centre = features.mean(0), pixels.mean(0)
     scale = features.std(0) + 1e-6
     x = (features - mean) / scale
@@ -68,13 +69,13 @@ def linear_map(features: np.ndarray, pixels: np.ndarray, measured: np.ndarray):
 
 
 def components(pixels: np.ndarray) -> np.ndarray:
-    """Principal components of rows, the strongest first: [D, D]."""
+    """Principal components of rows, strongest first, as columns [D, D]."""
     x = pixels - pixels.mean(0)
     return np.linalg.eigh(x.T @ x)[1][:, ::-1]
 
 
 def coded_components(fitted: np.ndarray, kept: np.ndarray, side: int, basis):
-    """(bpp, PSNR) of `kept` by a transform code of its cells, one for every step."""
+    """Yields (bpp, PSNR) of a transform code of the cells of `kept` for every step."""
     pixels, target = cells(fitted, side), cells(kept, side)
     basis, centre = basis[:, :_CODED], pixels.mean(0)
     for step in _STEPS:
@@ -93,13 +94,13 @@ def _bits(seen: np.ndarray, coded: np.ndarray) -> float:
 
 
 def psnr(error: np.ndarray, num_images: int) -> float:
-    """Mean over images of what is left of pixels in [-1, 1], in dB."""
+    """PSNR in dB of errors of pixels in [-1, 1], averaged over images."""
     mse = np.mean(np.square(error).reshape(num_images, -1), axis=1) / 4
     return float(np.mean(-10 * np.log10(mse)))
 
 
 def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate: int):
-    """Lines of both tables, as Markdown."""
+    """Yields the lines of both tables as Markdown."""
     given, found = (stages(config, params, x, rate) for x in (fitted, kept))
     sides = (config.detail_stride, config.patch_size)
     bases = {side: components(cells(fitted, side)) for side in sides}
@@ -135,10 +136,10 @@ def probe(config: DLFConfig, params, fitted: np.ndarray, kept: np.ndarray, rate:
     type=click.IntRange(1),
     default=96,
     show_default=True,
-    help="So many photos at most are fitted, and measured.",
+    help="Maximum number of photos to fit, and to measure.",
 )
 def main(model: str, photos: str, rate: int, count: int) -> None:
-    """Command line."""
+    """Reads the command line and prints the tables."""
     try:
         description, _ = read_directory(model)
         params = load_donor(model)[1]
@@ -154,7 +155,7 @@ def main(model: str, photos: str, rate: int, count: int) -> None:
     parts = split_holdout(source)
     if not all(parts):
         raise click.BadParameter(
-            f"{photos}: too few photos to keep some for validation"
+            f"{photos}: too few photos to hold some out for validation"
         )
 
     def crops(indices: list[int]) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""Joins the logs of training runs that follow one another, and draws them.
+"""Joins and plots the logs of consecutive training runs.
 
   python launch/studies/nano/training_log.py FOLDER NAME=RUN...
 
-FOLDER gets training_log.jsonl: what the runs' metrics.jsonl say, with the name of the
-run, in four digits and without the time of day; and training_curves.png: LPIPS and
-bpp of the photos that are not trained on, at every rate, over the steps of all runs.
-Needs the extra evaluate.
+Writes two files into FOLDER.  training_log.jsonl has the rows of every metrics.jsonl
+with the name of the run, rounded to four digits and without time stamps.
+training_curves.png shows LPIPS-Alex and bpp of held-out photos at every rate, over the
+steps of all runs.  Needs the extra evaluate.
 """
 
 import json
@@ -23,7 +23,7 @@ _PANELS = {"val/lpips_alex/": "LPIPS-Alex", "val/bpp/": "bits per pixel"}
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("runs", metavar="NAME=RUN...", nargs=-1, required=True)
 def main(folder: Path, runs: tuple[str, ...]) -> None:
-    """Writes the log and the picture."""
+    """Writes the joined log and the plot."""
     named = [run.partition("=")[::2] for run in runs]
     for name, workdir in named:
         if not (Path(workdir) / "metrics.jsonl").is_file():
@@ -38,9 +38,9 @@ def main(folder: Path, runs: tuple[str, ...]) -> None:
 
 
 def read_log(workdir: Path) -> list[dict[str, float]]:
-    """Rows of a run's log.  Of steps that were taken twice the second time counts.
+    """Reads the log of a run; for repeated steps the last row counts.
 
-    Left out are values that were not finite, and lines that were cut off.
+    Values that are not finite, and truncated lines, are dropped.
     """
     rows: dict[tuple[int, bool], dict[str, float]] = {}
     for line in (workdir / "metrics.jsonl").read_text().splitlines():
@@ -61,7 +61,7 @@ def read_log(workdir: Path) -> list[dict[str, float]]:
 
 
 def draw(logs: dict[str, list[dict[str, float]]]) -> Figure:
-    """A panel for each of `_PANELS`, a line for every rate, one run after the other."""
+    """Plots one panel for each of `_PANELS`, with a line for every rate."""
     figure = Figure(figsize=(8.5, 6), layout="constrained")
     panels = figure.subplots(len(_PANELS), sharex=True)
     for axes, (prefix, title) in zip(panels, _PANELS.items(), strict=True):

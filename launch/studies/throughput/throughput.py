@@ -1,10 +1,11 @@
-"""How fast this machine trains, against what it can do at most.
+"""Training throughput relative to the peak of this machine.
 
   python launch/studies/throughput/throughput.py \
       --config configs/dlf.py:preset=nano,stage=pixel [--parts]
 
-A rate is FLOPs, as XLA counts them before it optimises, over the median time of a run;
-the share is that of the rate of a matrix product.  Weights and images are random.
+A rate is the number of FLOPs, counted by XLA before optimisation, over the median time
+of a run.  The share is relative to the rate of a matrix product.  Weights and images
+are random.
 """
 
 import time
@@ -30,12 +31,12 @@ from dlf_jax.training.run.plan import init_arguments, make_plan
 from dlf_jax.training.settings.checks import check_settings
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of a stage.")
-_PARTS = flags.DEFINE_bool("parts", False, "Kinds of layers instead of the step.")
-_RUNS = flags.DEFINE_integer("runs", 10, "Runs that the median is taken of.")
+_PARTS = flags.DEFINE_bool("parts", False, "Measure layer types instead of the step.")
+_RUNS = flags.DEFINE_integer("runs", 10, "Number of runs for the median.")
 
 
 def measure(function, *args, options=None) -> tuple[float, float]:
-    """Median seconds, and FLOPs, of a call of a jitted function."""
+    """Median seconds and FLOPs of a call of a jitted function."""
     if options is None:
         options = compiler_options(jax.default_backend())
     lowered = function.lower(*args)
@@ -50,13 +51,13 @@ def measure(function, *args, options=None) -> tuple[float, float]:
 
 
 def matrix_product() -> tuple[float, float]:
-    """A product of two square matrices that fill the caches, as XLA does it best."""
+    """Seconds and FLOPs of a large matrix product, with XLA's default options."""
     x = jax.random.normal(jax.random.key(0), (2048, 2048))
     return measure(jax.jit(jnp.matmul), x, x, options={})
 
 
 def gradient(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[float, float]:
-    """Forward and backward pass of a module, to its parameters and first argument."""
+    """Forward and backward pass of a module, for parameters and first argument."""
     keys = jax.random.split(jax.random.key(0), len(shapes))
     args = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=True)]
     params = jax.jit(module.init)(jax.random.key(1), *args)
@@ -68,10 +69,10 @@ def gradient(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[float, float]
 
 
 def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
-    """Kinds of layers that a step is made of, at the sizes of one tile.
+    """Layer types of a training step, at the size of one tile.
 
-    The first two are single layers, next to nothing in them that is no product: what
-    they lack is XLA's, and what the others lack beside them is between their products.
+    The first two are almost pure matrix products, so that their gap to the peak is due
+    to XLA.  The additional gap of the others is due to work between the products.
     """
     grid, vqgan = config.grid, config.vqgan
     finest = config.tile_size // vqgan.patch
@@ -101,7 +102,7 @@ def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
 
 
 def train_step(config) -> tuple[float, float]:
-    """One update of a stage."""
+    """Seconds and FLOPs of one update of a stage."""
     plan = make_plan(config, make_mesh(MeshConfig(), jax.devices()[:1]))
     state = plan.create(jax.jit(plan.task.init)(*init_arguments(config, plan.model)))
     images = jnp.zeros((1, 64, 64, 3))
@@ -114,7 +115,7 @@ def train_step(config) -> tuple[float, float]:
     }
     shape = (config.batch_size, config.crop.size, config.crop.size, 3)
     batch = jax.random.randint(jax.random.key(0), shape, 0, 256).astype(jnp.uint8)
-    # Without donation: every run is given the same state.
+    # Without donation, because every run gets the same state.
     return measure(jax.jit(plan.train_step.__wrapped__), state, constants, batch)
 
 

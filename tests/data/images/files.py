@@ -1,4 +1,4 @@
-"""Image files by hand, for what no library writes."""
+"""Hand-made image files with features that no library writes."""
 
 import io
 import struct
@@ -64,7 +64,7 @@ TURNED = (0x112, 3, 1, b"\6\0")  # to the right
 
 
 def exchanging_profile():
-    """An RGB profile that is sRGB with the red and green primaries exchanged."""
+    """sRGB profile with the red and green primaries exchanged."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     tags = {}
     for i in range(struct.unpack_from(">I", data, 128)[0]):

@@ -1,4 +1,4 @@
-"""JPEG: what is beside the coded picture neither changes nor breaks it."""
+"""JPEG: metadata neither change nor break the coded picture."""
 
 import struct
 
@@ -13,7 +13,7 @@ FILE = saved(squares(), "JPEG", quality=98, subsampling=0)
 
 
 def with_segments(*segments, data=FILE):
-    """The file with further segments of (marker, content) at its beginning."""
+    """Inserts segments of (marker, content) at the beginning of a file."""
     packed = [
         b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
         for marker, body in segments

@@ -1,4 +1,4 @@
-"""JPEG 2000 of every depth, and what its boxes say of the numbers."""
+"""JPEG 2000 of every depth and colour space."""
 
 import struct
 
@@ -19,7 +19,7 @@ def codestream(samples, bits):
 
 
 def jp2(code, *header):
-    """A JP2 file of a codestream, whose header has these boxes."""
+    """JP2 file of a codestream, with the given boxes in the header."""
     jp2h = box(b"jp2h", box(b"ihdr", bytes(14)) + b"".join(header))
     return (
         box(b"jP  ", b"\r\n\x87\n")
@@ -132,7 +132,7 @@ def test_profile():
 def test_unknown_colour_and_unequal_depths_are_rejected():
     code = codestream(squares(), 8)
     lab = box(b"colr", b"\1\0\0" + struct.pack(">I", 14))
-    with pytest.raises(UserError, match="no colour space that is known"):
+    with pytest.raises(UserError, match="no supported colour space"):
         decode_image(jp2(code, lab), "file")
     unequal = bytearray(code)
     unequal[42] = 9

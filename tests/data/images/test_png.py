@@ -1,4 +1,4 @@
-"""PNG: every depth and type, what is beside the pixels, and which colour space wins."""
+"""PNG: every depth and type, metadata, and the precedence of colour spaces."""
 
 import struct
 import zlib
@@ -86,7 +86,7 @@ def test_alpha_of_sixteen_bits():
 
 
 def test_interlaced_sixteen_bits_with_filters():
-    """Pillow writes no such file: the rows of the seven passes, each with Sub."""
+    """Rows of seven passes, each with filter Sub; Pillow cannot write such a file."""
     values = np.arange(8 * 8 * 3, dtype=np.uint16).reshape(8, 8, 3) * 300
     passes = b""
     for x, y, dx, dy in (
@@ -215,7 +215,7 @@ def test_hdr_is_rejected(beside, name):
 
 
 def test_dark_linear_light_keeps_its_sixteen_bits():
-    """8 bits of linear light would show 0, 0 and 13."""
+    """With 8 bits of linear light the result would be 0, 0 and 13."""
     row = number(20, 100, 200)
     assert shown(png(16, 2, row, (b"gAMA", long(100000)))) == [[[1, 5, 10]]]
 

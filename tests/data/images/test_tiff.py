@@ -1,4 +1,4 @@
-"""TIFF: layouts of samples that exist in the field are right, all others rejected."""
+"""TIFF: common sample layouts are read, all others are rejected."""
 
 import struct
 import zlib
@@ -101,7 +101,7 @@ def test_compressions_of_bytes(compression):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_differences_from_the_left(order):
-    """They wrap, for each sample of a pixel apart, and at the left edge of a tile."""
+    """Differences wrap around, per channel, and restart at the left edge of a tile."""
     values = np.random.default_rng(0).integers(0, 65536, (8, 16, 3), np.uint16)
     left = np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], 1)
     data = zlib.compress((values - left).astype(f"{order}u2").tobytes())

@@ -25,7 +25,7 @@ def test_collectives_are_counted_once_with_their_results():
 
 
 class _Program:
-    """What XLA tells of a program."""
+    """Reports of compiled programs."""
 
     argument_size_in_bytes = 3e9
     temp_size_in_bytes = 2e9

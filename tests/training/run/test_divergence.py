@@ -1,4 +1,4 @@
-"""What is said about numbers that are no longer finite."""
+"""Messages about values that are not finite."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""What is reported reaches the screen, metrics.jsonl and TensorBoard."""
+"""Reports reach the screen, metrics.jsonl and TensorBoard."""
 
 import io
 import json

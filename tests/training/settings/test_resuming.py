@@ -1,4 +1,4 @@
-"""What a resumed run may change."""
+"""Settings that a resumed run can change."""
 
 import json
 
