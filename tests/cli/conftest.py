@@ -10,15 +10,7 @@ import pytest
 from PIL import Image
 
 from dlf_jax.cli import main
-from tests.codec.tiny import make_model, random_image
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory) -> Path:
-    """A model directory with random weights."""
-    directory = tmp_path_factory.mktemp("models") / "tiny"
-    make_model(directory)
-    return directory
+from tests.codec.tiny import random_image
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A codec small enough to train in a test, and the shipped settings cut down to it."""
 
 import functools
-import importlib.util
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,9 @@ TINY = configs.tiny()
 
 def shipped_config(stage: str) -> ml_collections.ConfigDict:
     """Settings of preset nano for `TINY`; its images are those of one tile."""
-    path = Path(__file__).resolve().parents[2] / "configs" / "dlf.py"
-    spec = importlib.util.spec_from_file_location("shipped_config", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    config = module.get_config(f"preset=nano,stage={stage}")
+    shipped = Path(__file__).resolve().parents[2] / "configs" / "dlf.py"
+    get_config = runpy.run_path(str(shipped))["get_config"]
+    config = get_config(f"preset=nano,stage={stage}")
     config.quick_compile = True
     config.crop.size = 16
     config.batch_size = 2
