@@ -14,8 +14,8 @@ import numpy as np
 
 from dlf_jax.entropy.gaussian import rounded_bits
 from dlf_jax.models.dlf import DLF
-from dlf_jax.ops.windows import shift_masks
 from tests.configs import RELEASED_DEPTHS, parameter_shapes, tiny
+from tests.random_params import constructed_masks
 from tests.x64 import x64
 
 # Unequal trunks, two windows a tile side, two rates, attention in the VQGAN.
@@ -56,8 +56,7 @@ def image() -> np.ndarray:
 def params() -> dict[str, Any]:
     """Random weights, of which none is zero and all fit 16-bit floats."""
     shapes = parameter_shapes(CONFIG)
-    masks = ("upper_lower_mask", "left_right_mask")
-    base = dict(zip(masks, shift_masks(CONFIG.window), strict=True))
+    base = constructed_masks(CONFIG.window)
     rng = np.random.default_rng(0)
 
     def draw(path, shape):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.ops.windows import shift_masks
 from tests.configs import parameter_shapes, tiny
+from tests.random_params import constructed_masks
 
 # Trunks differ in width, depth, heads and interactions, groups of blocks in length; a
 # tile has 2x2 windows.
@@ -40,13 +40,7 @@ def config() -> DLFConfig:
 def variables():
     """Random parameters, drawn without compiling anything."""
     rng = np.random.default_rng(0)
-    masks = dict(
-        zip(
-            ("upper_lower_mask", "left_right_mask"),
-            shift_masks(CONFIG.window),
-            strict=True,
-        )
-    )
+    masks = constructed_masks(CONFIG.window)
 
     def draw(path, shape):
         name = path[-1].key
