@@ -8,7 +8,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def start_python(*arguments, python: str = sys.executable, env=None, **options):
+def start_python(
+    *arguments, python: str = sys.executable, env=None, **options
+) -> subprocess.Popen:
     """Starts Python with pipes for text; options are those of `subprocess.Popen`.
 
     Args:
