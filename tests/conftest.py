@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import os
+import runpy
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,22 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def get_config() -> Callable:
+    """Shipped settings from an argument such as "preset=nano,stage=vqgan"."""
+    return runpy.run_path(str(REPOSITORY / "configs" / "dlf.py"))["get_config"]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model directory of `tests.codec.tiny`."""
+    from tests.codec.tiny import make_model  # imports jax
+
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    make_model(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
 def source_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what a clone has that the package is installed and run from."""
     copy = tmp_path_factory.mktemp("clone")
@@ -63,3 +81,12 @@ def parity() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no golden data in {folder}; set DLF_PARITY")
     return folder
+
+
+@pytest.fixture
+def highest_precision() -> Iterator[None]:
+    """Matrix products in full float32 on any device."""
+    import jax  # not before a test needs it
+
+    with jax.default_matmul_precision("highest"):
+        yield

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from dlf_jax.ops.windows import shift_masks
+
 
 def random_params(module: nn.Module, *args: Any, seed: int = 0) -> Any:
     """Random parameters; masks keep their entries of −inf."""
@@ -18,3 +20,9 @@ def random_params(module: nn.Module, *args: Any, seed: int = 0) -> Any:
         return jnp.asarray(np.where(np.isneginf(leaf), leaf, values), jnp.float32)
 
     return jax.tree.map(draw, params)
+
+
+def constructed_masks(window: int) -> dict[str, np.ndarray]:
+    """Constructed masks of shifted windows, by names of parameters."""
+    names = ("upper_lower_mask", "left_right_mask")
+    return dict(zip(names, shift_masks(window), strict=True))

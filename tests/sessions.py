@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from tests.processes import start_python
 
 # Whoever starts the tests may ignore SIGINT, which processes inherit.
 _LAUNCH = """
@@ -16,24 +17,18 @@ os.execv(sys.executable, [sys.executable, *arguments])
 """
 
 
-def start_session(*arguments, folder, path, ignored=False) -> subprocess.Popen:
+def start_session(*arguments, folder, ignored=False) -> subprocess.Popen:
     """Starts Python.
 
     Args:
       arguments: of it.
       folder: the current one.
-      path: to put in front of PYTHONPATH.
       ignored: ignore SIGINT.
     """
-    paths = os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])
     handler = signal.SIG_IGN if ignored else signal.SIG_DFL
-    return subprocess.Popen(
-        [sys.executable, "-c", _LAUNCH, handler.name, *map(str, arguments)],
+    return start_python(
+        *("-c", _LAUNCH, handler.name, *arguments),
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     )
 

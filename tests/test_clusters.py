@@ -10,17 +10,16 @@ import pytest
 import yaml
 
 from dlf_jax.training.run.distributed import UNFINISHED
+from tests.processes import run_script
 
 _TRAIN = ["--config=configs/dlf.py:preset=l,stage=align", "--workdir=gs://b/align"]
 
 
 def _dry_run(repository, script, *arguments, **environment):
-    done = subprocess.run(
-        ["bash", repository / "launch" / script, "--dry-run", *arguments],
+    done = run_script(
+        *(repository / "launch" / script, "--dry-run", *arguments),
         env={"PATH": os.environ["PATH"], "TMPDIR": "/tmp", **environment},
         cwd=repository,
-        capture_output=True,
-        text=True,
     )
     assert done.returncode == 0 and done.stderr == ""
     return done.stdout.splitlines()
@@ -130,11 +129,9 @@ def test_tpu_pod_makes_a_lost_slice_anew_and_ends_with_the_run(repository, tmp_p
     _write_tool(tmp_path / "remote", "python3", _REMOTE_PYTHON)
     _write_tool(tmp_path / "remote", "sleep", 'exec /bin/sleep "$@"')
     _write_tool(tmp_path, "dlf", _DLF)
-    done = subprocess.run(
-        ["bash", repository / "launch" / "tpu_pod.sh", "dlf", "z", "v4-8", *_TRAIN],
+    done = run_script(
+        *(repository / "launch" / "tpu_pod.sh", "dlf", "z", "v4-8", *_TRAIN),
         env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
         timeout=50,
     )
     assert done.returncode == 7, done.stderr
@@ -268,11 +265,6 @@ def test_a_pod_that_is_stopped_is_not_done(kubernetes, tmp_path, stopped):
     ("script", "arguments"), [("tpu_pod.sh", ["dlf", "zone"]), ("gpu_slurm.sh", [])]
 )
 def test_too_few_arguments_are_one_line(repository, script, arguments):
-    done = subprocess.run(
-        ["bash", repository / "launch" / script, *arguments],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-    )
+    done = run_script(repository / "launch" / script, *arguments, cwd=repository)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1 and "usage: " in done.stderr

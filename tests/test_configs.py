@@ -3,7 +3,6 @@
 See docs/architecture.md#training-stages.
 """
 
-import importlib.util
 import re
 
 import pytest
@@ -21,15 +20,6 @@ _STAGES = (
     "pixel_512",
     "tune_semantic",
 )
-
-
-@pytest.fixture(scope="module")
-def get_config(repository):
-    path = repository / "configs" / "dlf.py"
-    spec = importlib.util.spec_from_file_location("shipped_config", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config
 
 
 _CASES = [f"preset={p},stage={stage}" for p in ("l", "smoke") for stage in _STAGES]

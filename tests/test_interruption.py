@@ -19,13 +19,12 @@ def ready():
 
 
 @pytest.fixture
-def start(repository, tmp_path):
+def start(tmp_path):
     """Starts a program in a process group of its own, as a shell does."""
     started = []
 
     def start(*arguments, **options):
-        options |= {"folder": tmp_path, "path": repository}
-        started.append(start_session(*arguments, **options))
+        started.append(start_session(*arguments, folder=tmp_path, **options))
         return started[-1]
 
     yield start

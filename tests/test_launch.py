@@ -23,6 +23,8 @@ from dlf_jax.data.photos import is_holdout
 from dlf_jax.models.variants import VARIANTS
 from tests.checkpoints.official import CONFIG
 from tests.codec.tiny import make_model
+from tests.pictures import noise, write_images
+from tests.processes import run_python
 
 
 def _environment(home: Path, **changes: str) -> dict[str, str]:
@@ -88,13 +90,8 @@ def test_full_size_at_a_small_size(repository, tmp_path):
     (tmp_path / "keys.json").write_text(json.dumps({"keys": keys}))
     Image.new("RGB", (50, 20), "red").save(tmp_path / "photo.png")
     script = repository / "launch" / "studies" / "aot" / "full_size.py"
-    done = subprocess.run(
-        [sys.executable, script, "keys.json", "photo.png", "--workdir", "work"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-    )
+    arguments = (script, "keys.json", "photo.png", "--workdir", "work")
+    done = run_python(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     steps = ("make_state", "convert", "load", "encode", "decode")
     assert re.findall(r"^\w+", done.stdout, re.MULTILINE) == list(steps)
@@ -144,25 +141,10 @@ def test_contact_sheet_without_photo_is_one_line(
 
 @pytest.mark.slow
 def test_ablation_of_a_toy(repository, tmp_path):
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        pixels = rng.integers(0, 256, (40, 48, 3), np.uint8)
-        Image.fromarray(pixels).save(photos / f"{i}.png")
-    command = [
-        sys.executable,
-        repository / "launch" / "studies" / "ablation" / "ablation.py",
-        photos,
-        "work",
-    ]
-    done = subprocess.run(
-        [*command, "no_interaction", "--preset=smoke"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-    )
+    photos = write_images(tmp_path / "photos", noise(40, 40, 48))
+    script = repository / "launch" / "studies" / "ablation" / "ablation.py"
+    arguments = (photos, "work", "no_interaction", "--preset=smoke")
+    done = run_python(script, *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     model = load_model(str(tmp_path / "work" / "models" / "no_interaction"))
     assert model.config.num_interaction_blocks == 0
@@ -298,16 +280,12 @@ def test_linear_map_finds_a_linear_map(repository):
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [False, True])
 def test_throughput_of_a_stage(repository, parts):
-    command = [sys.executable, "launch/studies/throughput/throughput.py", "--runs=2"]
-    command += ["--config=configs/dlf.py:preset=smoke,stage=tokenizer"]
-    done = subprocess.run(
-        command + ["--parts"] * parts,
+    arguments = ["--config=configs/dlf.py:preset=smoke,stage=tokenizer", "--runs=2"]
+    done = run_python(
+        *("launch/studies/throughput/throughput.py", *arguments + ["--parts"] * parts),
         cwd=repository,
-        env=os.environ | {"PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-        check=True,
     )
+    assert done.returncode == 0, done.stderr
     product, _, _, *rows = done.stdout.splitlines()
     assert float(product.split()[2]) > 0
     assert len(rows) == (7 if parts else 1)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.processes import run_script
+
 EXTRAS_OF_OLDEST = ("train", "tfds", "evaluate", "beam")
 
 
@@ -125,12 +127,7 @@ def test_the_python_that_is_named_comes_first(repository, tmp_path):
 
 
 def test_unknown_rows_are_one_line(repository):
-    done = subprocess.run(
-        ["bash", "launch/test.sh", "--matrix", "3.9"],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-    )
+    done = run_script("launch/test.sh", "--matrix", "3.9", cwd=repository)
     assert done.returncode == 2
     assert done.stderr == "unknown row 3.9: see launch/matrix.txt\n"
 

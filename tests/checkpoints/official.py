@@ -7,7 +7,7 @@ import numpy as np
 from dlf_jax.checkpoints.infer import Heads
 from dlf_jax.checkpoints.name_map import name_map
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
-from dlf_jax.ops.windows import shift_masks
+from tests.random_params import constructed_masks
 
 
 def random_config(seed: int) -> DLFConfig:
@@ -78,8 +78,7 @@ def random_state(
 ) -> dict[str, np.ndarray]:
     """A complete state dict of distinct random values, masks included."""
     rng = np.random.default_rng(seed)
-    names = ("upper_lower_mask", "left_right_mask")
-    masks = dict(zip(names, shift_masks(config.window), strict=True))
+    masks = constructed_masks(config.window)
     return {
         name: rng.standard_normal(entry.shape, np.float32)
         + masks.get(name.rpartition(".")[2], np.float32(0))

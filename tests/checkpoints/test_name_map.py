@@ -1,53 +1,38 @@
 import numpy as np
 import pytest
 
-from dlf_jax.checkpoints.name_map import Layout, from_official, name_map, to_official
+from dlf_jax.checkpoints.name_map import Layout, from_official, to_official
 from dlf_jax.errors import UserError
-from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
-from dlf_jax.ops.windows import shift_masks
 from dlf_jax.paths import flatten
+from tests.checkpoints.official import random_state
+from tests.configs import RELEASED_DEPTHS, tiny
 
-CONFIG = DLFConfig(
-    encoder=TrunkConfig(width=8, num_layers=2, num_heads=2),
-    decoder=TrunkConfig(width=12, num_layers=1, num_heads=2),
+CONFIG = tiny(
+    **RELEASED_DEPTHS | {"num_interaction_blocks": 1},
+    encoder={"num_layers": 2, "num_heads": 2},
+    decoder={"width": 12, "num_heads": 2},
     encoder_interactions=(1,),
-    decoder_interactions=(0,),
-    num_interaction_blocks=1,
     patch_size=2,
-    grid=4,
     window=2,
-    head_width=4,
     num_tokens=3,
     codebook_size=8,
     token_width=5,
-    detail_width=8,
-    latent_channels=4,
-    fusion_width=8,
-    vqgan=VQGANConfig(
-        channels=4,
-        multipliers=(1, 2),
-        num_res_blocks=1,
-        attention_levels=(1,),
-        z_channels=6,
-        embed_dim=5,
-        num_codes=7,
-        norm_groups=2,
-    ),
+    num_rates=1,
+    vqgan={
+        "multipliers": (1, 2),
+        "attention_levels": (1,),
+        "mid_attention": True,
+        "z_channels": 6,
+        "embed_dim": 5,
+        "num_codes": 7,
+    },
 )
 
 
 @pytest.fixture(scope="module")
 def official():
     """A complete state dict of distinct random values."""
-    rng = np.random.default_rng(0)
-    masks = dict(
-        zip(("upper_lower_mask", "left_right_mask"), shift_masks(2), strict=True)
-    )
-    return {
-        name: np.float32(rng.normal(size=entry.shape))
-        + masks.get(name.rpartition(".")[2], np.float32(0))
-        for name, entry in name_map(CONFIG).items()
-    }
+    return random_state(CONFIG, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,15 @@
 """A photo, a model and compressed files for the commands to work on."""
 
 import gc
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from dlf_jax.cli import main
-from tests.codec.tiny import make_model, random_image
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory) -> Path:
-    """A model directory with random weights."""
-    directory = tmp_path_factory.mktemp("models") / "tiny"
-    make_model(directory)
-    return directory
+from tests.codec.tiny import random_image
+from tests.processes import run_python
 
 
 @pytest.fixture
@@ -31,18 +22,11 @@ def photo(tmp_path) -> Path:
 
 
 @pytest.fixture
-def dlf_process(repository):
+def dlf_process():
     """Runs a command in a process of its own, in a folder."""
 
-    def run(*arguments, cwd, text=True) -> subprocess.CompletedProcess:
-        path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
-        return subprocess.run(
-            [sys.executable, "-m", "dlf_jax", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=text,
-        )
+    def run(*arguments, cwd, **options) -> subprocess.CompletedProcess:
+        return run_python("-m", "dlf_jax", *arguments, cwd=cwd, **options)
 
     return run
 

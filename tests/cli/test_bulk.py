@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,6 +14,7 @@ from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
 from tests.codec.tiny import make_model, random_image
+from tests.processes import run_python, start_python
 
 pytest.importorskip("apache_beam")
 
@@ -52,16 +51,13 @@ def _lines(path):
 
 @pytest.mark.slow
 def test_two_workers_make_the_files_of_one_command(
-    dlf_process, photos, tiny_model, tmp_path
+    dlf, dlf_process, photos, tiny_model, tmp_path
 ):
-    def compress(*arguments):
-        return dlf_process(
-            *("bulk", "compress", "--input", f"{photos}/**.*", "--rate", 1),
-            *("--model", tiny_model, "--output", tmp_path / "files", *arguments),
-            cwd=tmp_path,
-        )
-
-    ran = compress(*_TWO_WORKERS)
+    compress = (
+        *("bulk", "compress", "--input", f"{photos}/**.*", "--rate", 1),
+        *("--model", tiny_model, "--output", tmp_path / "files"),
+    )
+    ran = dlf_process(*compress, *_TWO_WORKERS, cwd=tmp_path)
     assert ran.returncode == 1, ran.stderr
     assert "6 done, 0 were there, 1 failed" in ran.stdout
     (failure,) = _lines(tmp_path / "files/errors.jsonl")
@@ -80,9 +76,9 @@ def test_two_workers_make_the_files_of_one_command(
     (tmp_path / "files" / "a" / "1.png.dlf").unlink()
     before = kept.stat().st_mtime_ns
     Image.fromarray(random_image(8, 8, 0)).save(photos / "b" / "bad.png")
-    ran = compress()
-    assert ran.returncode == 0, ran.stderr
-    assert "2 done, 5 were there, 0 failed" in ran.stdout
+    status, out, err = dlf(*compress)
+    assert status == 0, err
+    assert "2 done, 5 were there, 0 failed" in out
     assert kept.stat().st_mtime_ns == before
     assert (tmp_path / "files/errors.jsonl").read_text() == ""
     files = _outputs(tmp_path / "files", ".dlf")
@@ -101,23 +97,19 @@ def test_two_workers_make_the_files_of_one_command(
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(photos, tiny_model, tmp_path, repository):
+def test_a_killed_run_goes_on(photos, tiny_model, tmp_path):
     command = (
-        *(sys.executable, "-m", "dlf_jax", "bulk", "compress"),
-        *("--input", f"{photos}/**.png", "--model", str(tiny_model)),
-        *("--output", str(tmp_path / "files")),
+        *("-m", "dlf_jax", "bulk", "compress", "--input", f"{photos}/**.png"),
+        *("--model", tiny_model, "--output", tmp_path / "files"),
     )
-    environ = os.environ | {"PYTHONPATH": str(repository)}
-    first = subprocess.Popen(command, cwd=tmp_path, env=environ)
+    first = start_python(*command, cwd=tmp_path, stdout=None, stderr=None)
     while first.poll() is None and not list(tmp_path.rglob("*.dlf")):
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
     first.wait()
     there = _outputs(tmp_path / "files", ".dlf")
     assert there
-    again = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True
-    )
+    again = run_python(*command, cwd=tmp_path)
     assert again.returncode == 1, again.stderr
     assert f"{5 - len(there)} done, {len(there)} were there" in again.stdout
     files = _outputs(tmp_path / "files", ".dlf")

@@ -4,16 +4,15 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
-from PIL import Image
 
 import dlf_jax
 from dlf_jax.data.image_io import read_image
 from tests.codec.tiny import random_image
+from tests.pictures import write_images
+from tests.processes import start_python
 
 pytest.importorskip("apache_beam")
 pytest.importorskip("distributed")
@@ -22,20 +21,18 @@ _PHOTOS = 40
 
 
 @pytest.fixture
-def cluster(tmp_path, repository):
+def cluster(tmp_path):
     """Address of a scheduler, and its two workers, in a folder of their own."""
     folder = tmp_path / "cluster"
     folder.mkdir()
-    environ = os.environ | {"PYTHONPATH": str(repository)}
     found = folder / "scheduler.json"
     with contextlib.ExitStack() as processes:
 
         def start(program, *arguments):
             log = processes.enter_context((folder / f"{time.time()}.log").open("w"))
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.{program}", *arguments],
+            process = start_python(
+                *("-m", f"distributed.cli.{program}", *arguments),
                 cwd=folder,
-                env=environ,
                 stdout=log,
                 stderr=log,
             )
@@ -57,27 +54,18 @@ def cluster(tmp_path, repository):
 
 @pytest.mark.slow
 def test_dask_loses_nothing_though_a_worker_dies(
-    cluster, dlf_process, tiny_model, tmp_path, repository
+    cluster, dlf_process, tiny_model, tmp_path
 ):
     address, workers = cluster
     photos, files = tmp_path / "photos", tmp_path / "files"
-    photos.mkdir()
-    for i in range(_PHOTOS):
-        Image.fromarray(random_image(16, 16, i)).save(photos / f"{i}.png")
+    write_images(photos, (random_image(16, 16, i) for i in range(_PHOTOS)))
     (photos / "bad.png").write_bytes(b"no image")
     dask = ("--runner", "DaskRunner", "--", f"--dask_client_address={address}")
     compress = (
         *("bulk", "compress", "--input", "photos/*.png", "--output", "files"),
         *("--model", os.path.relpath(tiny_model, tmp_path), "--rate", "1", *dask),
     )
-    job = subprocess.Popen(
-        [sys.executable, "-m", "dlf_jax", *compress],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(repository)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    job = start_python("-m", "dlf_jax", *compress, cwd=tmp_path)
     while job.poll() is None and not list(tmp_path.glob("files/*.dlf")):
         time.sleep(0.01)
     workers[0].send_signal(signal.SIGKILL)

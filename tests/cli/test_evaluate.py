@@ -15,15 +15,13 @@ from dlf_jax.metrics import features
 from dlf_jax.metrics.features import FeatureNetwork
 from dlf_jax.metrics.psnr import psnr
 from tests.codec.tiny import random_image
+from tests.pictures import write_images
 
 
 @pytest.fixture
 def photos(tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for seed in range(2):
-        image = Image.fromarray(random_image(10, 15, seed))
-        image.save(folder / f"{seed}.png")
+    images = (random_image(10, 15, seed) for seed in range(2))
+    folder = write_images(tmp_path / "photos", images)
     (folder / "notes.txt").write_text("not an image")
     return folder
 

@@ -2,13 +2,15 @@
 
 import os
 import re
+import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image
 
 from tests.codec.tiny import random_image
+from tests.pictures import write_images
 from tests.sessions import await_handler, end, running, start_session
 
 _COMMANDS = {
@@ -31,20 +33,21 @@ _COMMANDS = {
 _FAILING = ("aot", "convert", "export")
 
 
+_MOMENTS = (0.0, 1.0, 4.0, 8.0)  # seconds
+
+
 @pytest.fixture
 def start(repository, tiny_model, tmp_path):
-    """Starts a command in a session of its own, in a folder with photos."""
-    (tmp_path / "p").mkdir()
-    for i in range(30):
-        Image.fromarray(random_image(64, 64, i)).save(tmp_path / "p" / f"{i}.png")
+    """Starts a command in a session and a folder of its own, which has photos."""
+    photos = write_images(tmp_path / "p", (random_image(64, 64, i) for i in range(30)))
     started = []
 
-    def start(arguments):
+    def start(arguments, name="run"):
+        folder = tmp_path / name
+        shutil.copytree(photos, folder / "p")
         names = {"model": tiny_model, "repository": repository}
         arguments = [argument.format(**names) for argument in arguments]
-        process = start_session(
-            "-m", "dlf_jax", *arguments, folder=tmp_path, path=repository
-        )
+        process = start_session("-m", "dlf_jax", *arguments, folder=folder)
         started.append(process)
         return process
 
@@ -58,12 +61,13 @@ def start(repository, tiny_model, tmp_path):
 def test_one_line_and_nothing_left(start, tmp_path, command):
     if command == "bulk":
         pytest.importorskip("apache_beam")
-    for seconds in (0.0, 1.0, 4.0, 8.0):
-        process = start(_COMMANDS[command])
+
+    def interrupt(seconds):
+        process = start(_COMMANDS[command], str(seconds))
         await_handler(process)
         time.sleep(seconds)
         if process.poll() is not None:  # it was faster
-            break
+            return
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode in (130, 0, 2)  # or it ended at this moment
@@ -71,7 +75,11 @@ def test_one_line_and_nothing_left(start, tmp_path, command):
             assert err == "dlf: interrupted\n"
         assert re.fullmatch(r"(dlf: .+\n)?", err)
         assert running(process) == []
-        assert not list(tmp_path.rglob("*.tmp"))
+
+    # At once: most of the time they wait for their moment.
+    with ThreadPoolExecutor(len(_MOMENTS)) as pool:
+        list(pool.map(interrupt, _MOMENTS))
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 @pytest.mark.slow
@@ -89,5 +97,5 @@ def test_training_saves_after_the_first_step(start, tmp_path, number, status, me
     assert (process.returncode, err) == (status, message)
     stopped = int(re.search(r"stopped at step (\d+)", out)[1])
     assert running(process) == []
-    found = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()]
+    found = [path.name for path in (tmp_path / "run" / "run" / "checkpoints").iterdir()]
     assert found == [str(stopped)]

@@ -14,6 +14,7 @@ from dlf_jax.cli.streams import Input, Output
 from dlf_jax.codec.container import Header, pack
 from dlf_jax.data.image_io import decode_image, read_image
 from dlf_jax.errors import UserError
+from tests.processes import start_python
 
 
 @pytest.fixture
@@ -165,20 +166,13 @@ def test_terminals_are_no_place_for_data():
 
 
 @pytest.fixture
-def start(repository, tmp_path):
+def start(tmp_path):
     """Starts ``dlf info FILE``, which imports little."""
     (tmp_path / "x.dlf").write_bytes(pack(Header(b"abc", 0, 15, 10), b""))
 
     def start(*arguments, **options):
-        path = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
-        return subprocess.Popen(
-            [sys.executable, "-m", "dlf_jax", *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": path},
-            stderr=subprocess.PIPE,
-            text=True,
-            **options,
-        )
+        arguments = ("-m", "dlf_jax", *arguments)
+        return start_python(*arguments, cwd=tmp_path, **{"stdout": None} | options)
 
     return start
 

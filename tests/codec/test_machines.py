@@ -16,6 +16,7 @@ import pytest
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
 from tests.codec.tiny import random_image
+from tests.processes import start_python
 
 _BATCH, _NETWORK = "DLF_TEST_BATCH", "DLF_TEST_NETWORK"
 SETTINGS = {
@@ -88,22 +89,17 @@ def start(setting: str, model: Path, folder: Path) -> subprocess.Popen:
     """A process that writes its files, says so, and reads all files when it is told."""
     log = folder / f"{setting}.txt"
     with log.open("w") as errors:
-        process = subprocess.Popen(
-            [
-                INTERPRETERS.get(setting, sys.executable),
-                *("-m", "tests.codec.test_machines", setting, model, folder),
-            ],
+        process = start_python(
+            *("-m", "tests.codec.test_machines", setting, model, folder),
+            python=INTERPRETERS.get(setting, sys.executable),
             # Compiled as for users, not as for other tests.
             env={
-                **os.environ,
                 "JAX_DISABLE_MOST_OPTIMIZATIONS": "0",
                 "XLA_FLAGS": "",
                 **SETTINGS[setting],
             },
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
         )
     said = process.stdout.readline()
     assert said == "written\n", log.read_text()

@@ -8,43 +8,20 @@ import numpy as np
 
 from dlf_jax.checkpoints.store import save_model
 from dlf_jax.entropy_coding.token_tables import fit_frequencies
-from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.models.dlf import DLF
+from tests.configs import tiny
 
-TINY = DLFConfig(
-    encoder=TrunkConfig(width=16, num_layers=1, num_heads=2),
-    decoder=TrunkConfig(width=16, num_layers=1, num_heads=2),
-    encoder_interactions=(0,),
-    decoder_interactions=(0,),
-    num_interaction_blocks=1,
-    num_stage_blocks=1,
-    num_detail_in_blocks=2,
-    num_detail_out_blocks=1,
-    num_fusion_in_blocks=1,
-    num_fusion_blocks=2,
-    patch_size=4,
-    grid=4,
+TINY = tiny(
+    encoder={"width": 16, "num_heads": 2},
+    decoder={"width": 16, "num_heads": 2},
     window=2,
     head_width=8,
     num_tokens=3,
     codebook_size=50,
-    token_width=4,
     detail_width=16,
     latent_channels=8,
-    num_spatial_blocks=1,
-    num_rates=2,
     fusion_width=16,
-    vqgan=VQGANConfig(
-        channels=8,
-        multipliers=(1, 1, 1),
-        num_res_blocks=1,
-        attention_levels=(),
-        mid_attention=False,
-        z_channels=8,
-        embed_dim=8,
-        num_codes=16,
-        norm_groups=2,
-    ),
+    vqgan={"channels": 8, "z_channels": 8, "embed_dim": 8, "num_codes": 16},
 )
 
 

@@ -1,24 +1,19 @@
 """Every kind of source gives the bytes of image files by index."""
 
-import io
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 from array_record.python.array_record_module import ArrayRecordWriter
-from PIL import Image
 
 from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
+from tests.pictures import noise, png
 
 
 def _png(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (9, 7, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    return png(noise(9, 7, seed=seed))
 
 
 def test_folders_are_listed_by_path(folders):

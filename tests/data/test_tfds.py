@@ -3,22 +3,18 @@
 import io
 import sys
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from dlf_jax.data.image_io import decode_image
 from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
+from tests.pictures import noise, png
 
 tfds = pytest.importorskip("tensorflow_datasets.public_api")
 
 
 def _png(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 256, (9, 7, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    return png(noise(9, 7, seed=seed))
 
 
 def _contents(source) -> list[bytes]:

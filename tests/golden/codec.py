@@ -13,19 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlf_jax.entropy.gaussian import rounded_bits
-from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 from dlf_jax.models.dlf import DLF
-from dlf_jax.ops.windows import shift_masks
+from tests.configs import RELEASED_DEPTHS, parameter_shapes, tiny
+from tests.random_params import constructed_masks
 from tests.x64 import x64
 
 # Unequal trunks, two windows a tile side, two rates, attention in the VQGAN.
-CONFIG = DLFConfig(
-    encoder=TrunkConfig(width=24, num_layers=3, num_heads=3),
-    decoder=TrunkConfig(width=16, num_layers=2, num_heads=2),
+CONFIG = tiny(
+    **RELEASED_DEPTHS,
+    encoder={"width": 24, "num_layers": 3, "num_heads": 3},
+    decoder={"width": 16, "num_layers": 2, "num_heads": 2},
     encoder_interactions=(0, 2),
     decoder_interactions=(1,),
-    patch_size=4,
-    grid=4,
     window=2,
     head_width=8,
     num_tokens=3,
@@ -33,18 +32,17 @@ CONFIG = DLFConfig(
     token_width=5,
     detail_width=16,
     latent_channels=8,
-    num_rates=2,
     fusion_width=16,
-    vqgan=VQGANConfig(
-        channels=8,
-        multipliers=(1, 2, 2),
-        num_res_blocks=1,
-        attention_levels=(2,),
-        z_channels=6,
-        embed_dim=5,
-        num_codes=12,
-        norm_groups=4,
-    ),
+    vqgan={
+        "channels": 8,
+        "multipliers": (1, 2, 2),
+        "attention_levels": (2,),
+        "mid_attention": True,
+        "z_channels": 6,
+        "embed_dim": 5,
+        "num_codes": 12,
+        "norm_groups": 4,
+    },
 )
 _UNIT = ("scale", "layer_scale", "gain")
 
@@ -57,19 +55,8 @@ def image() -> np.ndarray:
 
 def params() -> dict[str, Any]:
     """Random weights, of which none is zero and all fit 16-bit floats."""
-
-    def touch_everything(model, x):
-        model(x, jnp.zeros(1, jnp.int32))
-        model.vqgan(x)
-
-    model, size = DLF(CONFIG), CONFIG.tile_size
-    shapes = jax.eval_shape(
-        lambda key, x: model.init(key, x, method=touch_everything)["params"],
-        jax.random.key(0),
-        jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32),
-    )
-    masks = ("upper_lower_mask", "left_right_mask")
-    base = dict(zip(masks, shift_masks(CONFIG.window), strict=True))
+    shapes = parameter_shapes(CONFIG)
+    base = constructed_masks(CONFIG.window)
     rng = np.random.default_rng(0)
 
     def draw(path, shape):

@@ -1,6 +1,5 @@
 """Each block alone against one small instance of the official one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -8,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from flax import traverse_util
 
 from dlf_jax.checkpoints import official_names as names
 from dlf_jax.checkpoints.name_map import convert, match_names
@@ -22,7 +20,10 @@ from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.nn.vector_quantizer import VectorQuantizer
 from dlf_jax.ops.tiling import pixel_shuffle
+from dlf_jax.paths import flatten
 from tests.golden.select_units import restore
+
+pytestmark = pytest.mark.usefixtures("highest_precision")
 
 CONV = (("conv.", "conv/", names.CONV),)
 CODEBOOK = (("embedding.weight", "embedding", "a b -> a b"),)
@@ -47,13 +48,6 @@ def units() -> dict[str, np.ndarray]:
         return restore(dict(file))
 
 
-@pytest.fixture(autouse=True)
-def _highest_precision() -> Iterator[None]:
-    """Matrix products in full float32 wherever these tests run."""
-    with jax.default_matmul_precision("highest"):
-        yield
-
-
 def test_shipped_units_are_the_official_ones(units, parity):
     with np.load(parity / "units" / "units.npz") as file:
         official = dict(file)
@@ -68,12 +62,7 @@ def run(units, name: str, module: nn.Module, table: tuple, *inputs):
     """Applies a module to inputs with the official weights of one unit."""
     inputs = [jnp.asarray(x) for x in inputs]
     variables = jax.eval_shape(module.init, jax.random.key(0), *inputs)
-    shapes = {
-        path: value.shape
-        for path, value in traverse_util.flatten_dict(
-            variables["params"], sep="/"
-        ).items()
-    }
+    shapes = {k: leaf.shape for k, leaf in flatten(variables["params"]).items()}
     prefix = f"{name}/"
     state = {k.removeprefix(prefix): units[k] for k in units if k.startswith(prefix)}
     params = convert(state, match_names(table, shapes))

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import tracemalloc
 
 import pytest
 
@@ -45,8 +46,19 @@ def test_sizes_that_contradict_each_other_raise(change):
 
 
 def test_the_number_of_layers_costs_nothing():
-    trunk = dataclasses.replace(VARIANTS["dlf-l"].encoder, num_layers=10**12)
-    dataclasses.replace(VARIANTS["dlf-l"], encoder=trunk)
+    """Model directories may come from anyone: layers are not listed to check them."""
+    layers = 10**12
+    trunk = dataclasses.replace(VARIANTS["dlf-l"].encoder, num_layers=layers)
+    tracemalloc.start()
+    config = dataclasses.replace(
+        VARIANTS["dlf-l"], encoder=trunk, encoder_interactions=(0, layers - 1)
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert config.encoder.num_layers == layers
+    assert peak < 100_000
+    with pytest.raises(ValueError, match="trunk layers"):
+        dataclasses.replace(config, encoder_interactions=(0, layers))
 
 
 def test_heads_divide_the_width_of_a_trunk():

@@ -95,20 +95,21 @@ def test_training_forward_is_the_codec(transcoded, trained):
 def test_a_stem_adds_to_the_detail_branch_and_nothing_at_first(config, image):
     stemmed = dataclasses.replace(config, stem_channels=2)
 
+    @functools.partial(jax.jit, static_argnums=0)
+    def analyze(config, params, encoder):
+        variables = {"params": params | {"encoder": encoder}}
+        return DLF(config).apply(variables, image, RATE, method=DLF.analyze)
+
     @jax.jit
-    def run(image):
-        def analyze(config, encoder):
-            variables = {"params": params | {"encoder": encoder}}
-            return DLF(config).apply(variables, image, RATE, method=DLF.analyze)
+    def init():
+        return DLF(stemmed).init(jax.random.key(0), image, RATE, method=DLF.analyze)
 
-        init = DLF(stemmed).init
-        params = init(jax.random.key(0), image, RATE, method=DLF.analyze)["params"]
-        fresh = params["encoder"]
-        plain = {name: part for name, part in fresh.items() if "stem" not in name}
-        loud = fresh | {"stem_out": jax.tree.map(jnp.ones_like, fresh["stem_out"])}
-        return analyze(config, plain), analyze(stemmed, fresh), analyze(stemmed, loud)
-
-    without, silent, loud = run(image)
+    params = init()["params"]
+    fresh = params["encoder"]
+    plain = {name: part for name, part in fresh.items() if "stem" not in name}
+    loud = fresh | {"stem_out": jax.tree.map(jnp.ones_like, fresh["stem_out"])}
+    without = analyze(config, params, plain)
+    silent, loud = (analyze(stemmed, params, encoder) for encoder in (fresh, loud))
     np.testing.assert_allclose(silent.y, without.y, atol=1e-5)
     assert bool(jnp.any(jnp.abs(loud.y - without.y) > 1e-3))
     for analysis in (silent, loud):  # fresh interactions lead nothing to the tokens

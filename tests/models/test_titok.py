@@ -19,17 +19,19 @@ def test_tokens_are_reinterpreted_not_transposed():
     )
 
 
+def _difference(module, params, inputs, changed):
+    """Where embeddings differ, [T, positions]."""
+    embed = jax.jit(functools.partial(module.apply, params, method="embed"))
+    return jnp.abs(embed(changed) - embed(inputs)).sum(-1)
+
+
 def test_sequence_is_class_cells_tokens(config, variables):
     module = SemanticEncoder(config)
     params = {"params": variables["params"]["encoder"]["semantic"]}
     cells = jnp.ones((2, 16, config.encoder.width))
     changed = cells.at[0, 5, 0].add(1.0)
 
-    @jax.jit
-    def embed(cells):
-        return module.apply(params, cells, method="embed")
-
-    difference = jnp.abs(embed(changed) - embed(cells)).sum(-1)
+    difference = _difference(module, params, cells, changed)
     assert difference.shape == (2, 1 + 16 + config.num_tokens)
     np.testing.assert_array_equal(np.argwhere(difference), [[0, 6]])
 
@@ -40,11 +42,7 @@ def test_decoder_sees_codes_in_its_last_tokens_only(config, variables):
     codes = jnp.zeros((2, config.num_tokens, config.token_width))
     changed = codes.at[1, 2, 0].add(1.0)
 
-    @jax.jit
-    def embed(codes):
-        return module.apply(params, codes, method="embed")
-
-    difference = jnp.abs(embed(changed) - embed(codes)).sum(-1)
+    difference = _difference(module, params, codes, changed)
     np.testing.assert_array_equal(np.argwhere(difference), [[1, 1 + 16 + 2]])
 
 

@@ -3,13 +3,11 @@
 import functools
 import math
 
-import jax
-import jax.numpy as jnp
 import pytest
 
-from dlf_jax.models.dlf import DLF
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.paths import flatten
+from tests.configs import parameter_shapes
 
 # Part -> beginnings of its parameter paths, and its size in the official network.
 SIZES_OF_DLF_L = {
@@ -70,19 +68,7 @@ SIZES_OF_DLF_L = {
 @functools.cache
 def parameter_counts(name: str) -> dict[str, int]:
     """Path -> number of elements; masks of shifted windows are left out."""
-    config = VARIANTS[name]
-    model = DLF(config)
-
-    def touch_everything(model, image):
-        model(image, jnp.zeros(1, jnp.int32))
-        model.vqgan(image)
-
-    def init(key, image):
-        return model.init(key, image, method=touch_everything)["params"]
-
-    shape = (1, config.tile_size, config.tile_size, 3)
-    image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    shapes = jax.eval_shape(init, jax.random.key(0), image)
+    shapes = parameter_shapes(VARIANTS[name])
     return {
         path: math.prod(value.shape)
         for path, value in flatten(shapes).items()

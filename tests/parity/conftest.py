@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy as np
 import pytest
 
 from dlf_jax.checkpoints.name_map import from_official
-from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
+from dlf_jax.models.config import DLFConfig
+from tests.golden.sizes import official_config
 
 
 def channels_last(array: np.ndarray) -> np.ndarray:
@@ -62,31 +62,7 @@ class TinyCodec:
 def tiny(parity: Path) -> TinyCodec:
     """The reduced codec with trunks of different sizes."""
     folder = parity / "tiny_a"
-    sizes = json.loads((folder / "config.json").read_text())
-    encoder, decoder = (
-        TrunkConfig(sizes[side]["width"], sizes[side]["layers"], sizes[side]["heads"])
-        for side in ("enc", "dec")
-    )
-    config = DLFConfig(
-        encoder=encoder,
-        decoder=decoder,
-        encoder_interactions=tuple(sizes["in_pos_enc"]),
-        decoder_interactions=tuple(sizes["in_pos_dec"]),
-        num_interaction_blocks=sizes["n_attn"],
-        codebook_size=sizes["codebook_size"],
-        token_width=sizes["token_size"],
-        detail_width=sizes["feat_dim"],
-        latent_channels=sizes["quant_dim"],
-        fusion_width=sizes["inner_width"],
-        vqgan=VQGANConfig(
-            channels=sizes["vq_ch"],
-            multipliers=tuple(sizes["vq_ch_mult"]),
-            num_res_blocks=sizes["vq_res"],
-            z_channels=sizes["vq_z"],
-            embed_dim=sizes["vq_embed_dim"],
-            num_codes=sizes["vq_n_embed"],
-        ),
-    )
+    config = official_config(json.loads((folder / "config.json").read_text()))
     with np.load(folder / "params.npz") as file:
         state = dict(file)
     params = jax.tree.map(jnp.asarray, from_official(state, config))
@@ -94,7 +70,5 @@ def tiny(parity: Path) -> TinyCodec:
 
 
 @pytest.fixture(autouse=True)
-def _highest_precision() -> Iterator[None]:
-    """Matrix products in full float32 wherever these tests run."""
-    with jax.default_matmul_precision("highest"):
-        yield
+def _precision(highest_precision: None) -> None:
+    """All of these tests need it."""

@@ -1,9 +1,13 @@
 """Shared fixtures of training tests."""
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.training.losses.image import LossConfig
+from dlf_jax.training.stages.table import STAGES
+from dlf_jax.training.stages.tasks import TASKS
 from tests.training import tiny
 
 
@@ -23,3 +27,16 @@ def loss_config() -> LossConfig:
 def lpips_params():
     """Random weights of a narrow LPIPS network."""
     return tiny.lpips_params()
+
+
+@pytest.fixture(scope="session")
+def shapes(tiny_config, loss_config):
+    """Parameter shapes of every stage of the tiny codec."""
+    image = jnp.zeros((1, 16, 16, 3))
+
+    def init(stage):
+        task = TASKS[stage.objective](tiny_config, loss_config)
+        return jax.eval_shape(task.init, jax.random.key(0), image)
+
+    shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}
+    return {name: shapes.get(name, shapes["align"]) for name in STAGES}

@@ -1,49 +1,39 @@
 """Real processes that are killed, preempted and resumed."""
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import jax
 import numpy as np
 import pytest
 from etils import epath
-from PIL import Image
 
 from dlf_jax.paths import flatten
 from dlf_jax.training.run.checkpointing import load_state
 from dlf_jax.training.run.distributed import UNFINISHED
 from dlf_jax.training.stages.table import SEMANTIC_CODEBOOK
+from tests.pictures import noise, write_images
+from tests.processes import start_python
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """A folder of noise pictures."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{i}.png")
-    return folder
+    return write_images(tmp_path_factory.mktemp("run") / "photos", noise(40, 24, 24))
 
 
 @pytest.fixture(scope="module")
-def start(repository, photos):
+def start(photos):
     """Starts training in a process; kills what is left of it at the end."""
     processes = []
 
     def start(workdir, *changes, **environ):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.training.train_tiny", photos, workdir]
-            + [*changes],
-            cwd=repository,
-            env=os.environ | {"JAX_PLATFORMS": "cpu"} | environ,
-            stdout=subprocess.PIPE,
+        process = start_python(
+            *("-m", "tests.training.train_tiny", photos, workdir, *changes),
+            env={"JAX_PLATFORMS": "cpu"} | environ,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         processes.append(process)
         return process

@@ -2,34 +2,23 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests.processes import run_python
+
 
 @pytest.fixture(scope="module")
-def runs(repository):
+def runs():
     """Runs of the semantic stage on eight virtual devices, by mesh."""
-    environ = os.environ | {
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "")
-        + " --xla_force_host_platform_device_count=8",
-        "JAX_PLATFORMS": "cpu",
-    }
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "error",
-            "-m",
-            "tests.training.mesh_curves",
-            "tokenizer",
-        ],
-        cwd=repository,
-        env=environ,
-        capture_output=True,
-        text=True,
+    flags = os.environ.get("XLA_FLAGS", "")
+    done = run_python(
+        *("-W", "error", "-m", "tests.training.mesh_curves", "tokenizer"),
+        env={
+            "XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count=8",
+            "JAX_PLATFORMS": "cpu",
+        },
     )
     assert done.returncode == 0, done.stderr
     found = map(json.loads, done.stdout.splitlines())

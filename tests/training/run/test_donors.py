@@ -18,19 +18,6 @@ from dlf_jax.training.stages.tasks import TASKS
 from dlf_jax.training.step.optimizer import OptimizerConfig, make_optimizer
 
 
-@pytest.fixture(scope="module")
-def shapes(tiny_config, loss_config):
-    """Parameter shapes of every stage of the tiny codec."""
-    image = jnp.zeros((1, 16, 16, 3))
-
-    def init(stage):
-        task = TASKS[stage.objective](tiny_config, loss_config)
-        return jax.eval_shape(task.init, jax.random.key(0), image)
-
-    shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}
-    return {name: shapes.get(name, shapes["align"]) for name in STAGES}
-
-
 @pytest.fixture
 def inherit_from(shapes, monkeypatch):
     """Start of a stage from stages, which leave what they have, or by ``-x`` lack x."""

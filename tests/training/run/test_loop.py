@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import pytest
 from etils import epath
-from PIL import Image
 
 from dlf_jax.checkpoints.convert import convert
 from dlf_jax.checkpoints.store import load_donor, load_model
@@ -20,19 +19,14 @@ from dlf_jax.training.export.export import export
 from dlf_jax.training.run import checkpointing, loop, plan
 from dlf_jax.training.stages.table import VQGAN_CODEBOOK
 from tests.checkpoints import official
+from tests.pictures import noise, write_images
 from tests.training import tiny
 
 
 @pytest.fixture
 def photos(tmp_path):
     """A folder of noise pictures, two of them held out."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{i}.png")
-    return folder
+    return write_images(tmp_path / "photos", noise(40, 24, 24))
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Freezing tables and taking over parameters."""
 
-import jax
-import jax.numpy as jnp
 import pytest
 
 from dlf_jax.paths import flatten
@@ -14,20 +12,6 @@ from dlf_jax.training.stages.table import (
     match_rules,
     trained_codebooks,
 )
-from dlf_jax.training.stages.tasks import TASKS
-
-
-@pytest.fixture(scope="module")
-def shapes(tiny_config, loss_config):
-    """Parameter shapes of every stage of the tiny codec."""
-    image = jnp.zeros((1, 16, 16, 3))
-
-    def init(stage):
-        task = TASKS[stage.objective](tiny_config, loss_config)
-        return jax.eval_shape(task.init, jax.random.key(0), image)
-
-    shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}
-    return {name: shapes.get(name, shapes["align"]) for name in STAGES}
 
 
 def _trained(shapes, stage, tune_semantic):

@@ -1,6 +1,7 @@
 """One update of every stage of a tiny codec."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlf_jax.ops.pixels import to_signed
-from dlf_jax.paths import flatten
+from dlf_jax.paths import flatten, nest
 from dlf_jax.training.stages.table import (
     FROZEN,
     STAGES,
@@ -51,17 +52,6 @@ def _random_params(task):
     return {path: draw(path, leaf.shape) for path, leaf in shapes.items()}
 
 
-def _unflatten(leaves):
-    tree = {}
-    for path, leaf in leaves.items():
-        *parents, name = path.split("/")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = leaf
-    return tree
-
-
 _BPP = {f"{kind}/{rate}" for kind in ("bpp", "bpp_noisy") for rate in (0, 1)}
 _CASES = {
     "vqgan": {"l1", "lpips", "vq", "codes/vqgan"},
@@ -78,7 +68,7 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
     adversarial = loss_config.adversarial > 0
     rules = stage.rules_for(tune_semantic=tune_semantic, adversarial=adversarial)
     task = TASKS[stage.objective](tiny_config, loss_config)
-    params = _unflatten(_random_params(task))
+    params = nest(_random_params(task))
     tx = make_optimizer(_OPTIMIZER, 10, params, rules)
     codebooks = trained_codebooks(params, stage, rules)
     trained = trained_paths(params, rules)
@@ -92,6 +82,24 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
     return rules, state, step, constants, batch.astype(jnp.uint8)
 
 
+@pytest.fixture(scope="module")
+def prepare(tiny_config, loss_config, lpips_params):
+    """`_setup` of a stage, with a compiled step that tests share."""
+
+    @functools.cache
+    def prepare(name, tune_semantic):
+        loss = loss_config
+        if name == "adversarial":
+            name = "pixel"
+            loss = dataclasses.replace(loss, adversarial=0.8, discriminator_channels=4)
+        rules, state, step, *args = _setup(
+            name, tune_semantic, tiny_config, loss, lpips_params
+        )
+        return rules, state, jax.jit(step), *args
+
+    return prepare
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -102,13 +110,8 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
         "pixel",
     ],
 )
-def test_step_keeps_the_structure_of_the_state(
-    name, tiny_config, loss_config, lpips_params
-):
-    tune_semantic = name == "pixel"
-    rules, state, step, *args = _setup(
-        name, tune_semantic, tiny_config, loss_config, lpips_params
-    )
+def test_step_keeps_the_structure_of_the_state(name, prepare):
+    rules, state, step, *args = prepare(name, name == "pixel")
     new, metrics = jax.eval_shape(step, state, *args)
     norms = {
         f"gradient/{path.split('/')[0]}" for path in trained_paths(state.params, rules)
@@ -130,16 +133,21 @@ def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
         config = dataclasses.replace(loss_config, uniformity=weight)
         task = TASKS[objective](tiny_config, config)
 
-        def loss(params):
+        params = nest(_random_params(task))
+
+        # By the tokens alone: gradients of all weights take long to compile.
+        def loss(latent_tokens):
+            semantic = params["encoder"]["semantic"] | {"latent_tokens": latent_tokens}
+            encoder = params["encoder"] | {"semantic": semantic}
             draws = task.draw(jax.random.key(3), image.shape)
-            found = task.loss(params, {"lmbda": jnp.ones(2)}, image, draws)
+            changed = params | {"encoder": encoder}
+            found = task.loss(changed, {"lmbda": jnp.ones(2)}, image, draws)
             return found.loss, found.metrics
 
-        params = _unflatten(_random_params(task))
         (value, metrics), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(
-            params
+            params["encoder"]["semantic"]["latent_tokens"]
         )
-        return value, metrics, gradient["encoder"]["semantic"]["latent_tokens"]
+        return value, metrics, gradient
 
     (off, without, still), (on, metrics, moved) = outcome(0.0), outcome(50.0)
     assert set(metrics) == set(without) | {"uniformity"}
@@ -188,18 +196,8 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
         pytest.param("adversarial", False, marks=pytest.mark.slow),
     ],
 )
-def test_one_step_moves_exactly_the_trained_parameters(
-    name, tune_semantic, tiny_config, loss_config, lpips_params
-):
-    if name == "adversarial":
-        name = "pixel"
-        loss_config = dataclasses.replace(
-            loss_config, adversarial=0.8, discriminator_channels=4
-        )
-    rules, state, step, constants, batch = _setup(
-        name, tune_semantic, tiny_config, loss_config, lpips_params
-    )
-    step = jax.jit(step)
+def test_one_step_moves_exactly_the_trained_parameters(name, tune_semantic, prepare):
+    rules, state, step, constants, batch = prepare(name, tune_semantic)
     new, metrics = step(state, constants, batch)
 
     assert all(np.isfinite(value).all() for value in metrics.values())
