@@ -21,7 +21,7 @@ def test_arrays_survive_unpickling():
         "a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)},
         "n": [1, "x"],
     }
-    found = unpickle_arrays(pickle.dumps(tree))
+    found = unpickle_arrays(pickle.dumps(tree, protocol=4))
     np.testing.assert_array_equal(found["a"]["kernel"], tree["a"]["kernel"])
     assert found["n"] == [1, "x"]
 

@@ -44,7 +44,8 @@ def test_file_becomes_parameters(tmp_path, monkeypatch):
         "bias": np.zeros(4, np.float32),
     }
     head = {"Conv_0": {"kernel": np.full((1, 1, 4, 1), 2.0, np.float32)}}
-    data = pickle.dumps({"VGG16_0": {"Conv_0": conv}, "NetLinLayer_0": head})
+    tree = {"VGG16_0": {"Conv_0": conv}, "NetLinLayer_0": head}
+    data = pickle.dumps(tree, protocol=4)  # as the published file
     (tmp_path / "vgg16.ckpt").write_bytes(data)
     member = Member("vgg16.ckpt", hashlib.sha256(data).hexdigest())
     files = dataclasses.replace(weights._LPIPS, members=(member, member))
