@@ -1,10 +1,10 @@
-"""Model directories: configuration, weights as safetensors, where they came from.
+"""Model directories: configuration, weights as safetensors, origin.
 
 A directory holds ``config.json`` (name, sizes, metadata), ``model.safetensors`` and,
-for published models, ``MODEL_CARD.md``.  The context model and the probabilities of
-the tokens are stored as the integers that files are coded with.
-``training.safetensors`` has what only training needs; a directory with this file alone
-is a start for training and no model.  Nothing in any of them can run code.
+for published models, ``MODEL_CARD.md``.  The context model and the token probabilities
+are stored as the integers that code files.  ``training.safetensors`` holds parameters
+that only training needs; a directory with this file alone initialises training and is
+no model.  None of these files can run code.
 """
 
 import contextlib
@@ -44,12 +44,11 @@ CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
 
-# No part of the codec: targets and judges of its training
-# (docs/architecture.md#checkpoint-names).
+# Parameters that only training needs (docs/architecture.md#checkpoint-names).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
 CONTEXT = "context/"
-# How likely every token is at each position of a tile [num_tokens, K], or at all alike
-# [1, K]: integers.  No parameter of a network.
+# Integer frequencies of the tokens, one row for each position of a tile
+# [num_tokens, K] or one for all [1, K].  No parameter of a network.
 TOKEN_FREQUENCIES = "token_frequencies"
 
 
@@ -58,13 +57,14 @@ class LoadedModel:
     """A model directory in memory.
 
     Attributes:
-      name: what the file header and the command line call it.
+      name: name of the model on the command line.
       config: sizes of the network.
-      params: parameter tree of `DLF`, float32, without the training-only parts and with
-        the integers of the context model.  The arrays are read-only; large ones are
-        views of the file.
-      context: the context model, made of `params`.
+      params: parameter tree of `DLF`, float32, without the training-only parts and the
+        context model, so that `DLF.analyze` and `DLF.synthesize` can be applied.  The
+        arrays are read-only; large ones are views of the file.
+      context: the context model in integers.
       tokens: distribution of the tokens at each position of a tile, or at all.
+      num_params: number of parameters, context model included.
       fingerprint: SHA-256 over sizes, stored arrays and Gaussian tables; equal exactly
         when two directories decode the same bytes to the same picture.
       metadata: JSON values about the origin.
@@ -75,6 +75,7 @@ class LoadedModel:
     params: Mapping[str, Any]
     context: IntegerContext
     tokens: tuple[Distribution, ...]
+    num_params: int
     fingerprint: bytes
     metadata: Mapping[str, Any]
 
@@ -259,16 +260,23 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)
         tokens = _token_distributions(arrays.pop(TOKEN_FREQUENCIES, None), config)
-        params = nest(int8.widen(arrays))
+        params = int8.widen(arrays)
+        context = {p: params.pop(p) for p in list(params) if p.startswith(CONTEXT)}
+        context = {path.removeprefix(CONTEXT): x for path, x in context.items()}
         found = fingerprint(config, digest)
         if description["fingerprint"] != found.hex():
             raise ValueError(f"{CONFIG_FILE} is not the one of its {MODEL_FILE}")
         return LoadedModel(
             name=description["name"],
             config=config,
-            params=params,
-            context=IntegerContext(flatten(params["context"]), config.skip_threshold),
+            params=nest(params),
+            context=IntegerContext(context, config.skip_threshold),
             tokens=tokens,
+            num_params=sum(
+                x.size
+                for path, x in (params | context).items()
+                if not path.endswith("/shift")
+            ),
             fingerprint=found,
             metadata=description["metadata"],
         )
@@ -315,8 +323,19 @@ def is_directory_of_weights(path: Path) -> bool:
     return any((path / file).is_file() for file in (MODEL_FILE, TRAINING_FILE))
 
 
+def stored_fingerprint(name_or_dir: Path | str) -> bytes:
+    """The fingerprint in `CONFIG_FILE`, which `load_model` checks.
+
+    Raises:
+      UserError: there is no such model, or its `CONFIG_FILE` is damaged.
+    """
+    directory = model_directory(name_or_dir)
+    with reading(directory):
+        return bytes.fromhex(_description(directory)["fingerprint"])
+
+
 def fingerprint(config: DLFConfig, digest: str) -> bytes:
-    """What tells models apart, of their sizes and the digest of their arrays."""
+    """The identity of a model: SHA-256 over sizes, array digest and Gaussian tables."""
     sizes = strict_json.dumps(config.identity(), sort_keys=True)
     facts = f"{sizes} {digest} {gaussian_tables_digest()}"
     return hashlib.sha256(facts.encode()).digest()

@@ -108,11 +108,9 @@ class IntegerContext:
 class ImageContext:
     """`latent_coding.ContextModel` of one image.
 
-    All numbers that go in or out are multiples of 1/`fixed_point.ONE`, in float32,
-    which holds them exactly.
-
     Attributes:
-      quant_step: width of a quantisation step at every position, at least 0.5.
+      quant_step: width of a quantisation step at every position, at least 0.5: a
+        multiple of 1/`fixed_point.ONE`, exact in float32.
       skip_threshold: symbols with a smaller scale are not coded.
     """
 
@@ -121,24 +119,27 @@ class ImageContext:
         x, self._common = model.prior(rate, grid)
         step, self._scales, self._means = np.split(x, 3, axis=-1)
         self._masks = part_masks(*step.shape)
-        self.quant_step = _to_float(np.maximum(step, fp.ONE // 2))
+        step = np.maximum(step, fp.ONE // 2)
+        self.quant_step = (step / fp.ONE).astype(np.float32)
         self.skip_threshold = model.skip_threshold
 
     def step(
-        self, part: int, decoded: Float[np.ndarray, "1 h w N"]
-    ) -> tuple[Float[np.ndarray, "1 h w N"], Float[np.ndarray, "1 h w N"]]:
-        """Scales and means of a part, zero outside it, given all earlier parts."""
+        self, part: int, decoded: Float[np.ndarray, "h w N"]
+    ) -> tuple[Float[np.ndarray, "h w N"], Float[np.ndarray, "h w N"]]:
+        """Scales and means of a part, zero outside it, given all earlier parts.
+
+        Arguments and results are fixed-point numbers.
+        """
         if part == 0:
             scales, means = self._scales, self._means
         else:
-            seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
-            x = np.concatenate([seen, self._common], axis=-1)
+            x = np.concatenate([fp.saturate(decoded), self._common], axis=-1)
             with _one_thread:
                 for name in (f"adaptor_{part}", *self._model.spatial):
                     x = self._model.block(name, x)
             scales, means = np.split(x, 2, axis=-1)
         mask = self._masks[part]
-        return _to_float(scales * mask), _to_float(means * mask)
+        return scales * mask, means * mask
 
 
 def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
@@ -172,7 +173,3 @@ class _OneThread:
 
 
 _one_thread = _OneThread()
-
-
-def _to_float(x: Float[np.ndarray, "h w N"]) -> Float[np.ndarray, "1 h w N"]:
-    return (x / fp.ONE).astype(np.float32)[None]

@@ -143,7 +143,7 @@ def scale_to_index(
     """Table row of each scale: the last row whose start does not exceed it.
 
     Args:
-      scales: predicted standard deviations in quantisation steps, float32, any sign.
+      scales: predicted standard deviations in quantisation steps, any sign.
       skip_threshold: symbols with a scale below this are not coded.
 
     Returns:

@@ -81,7 +81,7 @@ class DLF(nn.Module):
         self, image: Float[Array, "B H W 3"], rate: Int[Array, "B"]
     ) -> Analysis:
         """Tokens and detail latent of images, each at its rate index."""
-        vectors, detail = self.encoder(0.5 * image + 0.5)
+        vectors, detail = self.encoder(image)
         return Analysis(self.tokens(vectors).indices, self.analysis(detail, rate))
 
     def prior(self, rate: Int[Array, "B"], grid: tuple[int, int]) -> Prior:
@@ -126,7 +126,7 @@ class DLF(nn.Module):
           noise: uniform in [−½, ½), added to the residuals for the rate proxy; None
             estimates the rate of the rounded symbols.
         """
-        vectors, detail = self.encoder(0.5 * image + 0.5)
+        vectors, detail = self.encoder(image)
         tokens = self.tokens(vectors)
         y = self.analysis(detail, rate)
         coded = self.context(y, self.prior(rate, y.shape[1:3]))
@@ -179,7 +179,7 @@ class SemanticTokenizer(nn.Module):
         size = self.config.tile_size
         tile_grid = (image.shape[1] // size, image.shape[2] // size)
         codec = self.codec
-        vectors = codec.encoder.semantic_only(0.5 * image + 0.5)
+        vectors = codec.encoder.semantic_only(image)
         tokens = codec.tokens(vectors)
         features = codec.decoder.semantic_only(tokens.quantized, tile_grid)
         return TokenizerOutput(self.head(features), tokens)

