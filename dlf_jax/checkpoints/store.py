@@ -98,11 +98,11 @@ def save_model(
       config: sizes of the network.
       params: parameter tree of `DLF`.
       dtype: of the stored weights, see `as_stored`.
-      token_frequencies: see `TOKEN_FREQUENCIES`; all tokens alike if None.
+      token_frequencies: see `TOKEN_FREQUENCIES`; uniform if None.
       metadata: JSON values about the origin.
 
     Raises:
-      ValueError: if a weight is not representable in `dtype` (−inf of a mask is).
+      ValueError: `dtype` cannot represent a weight (it can represent −inf of masks).
     """
     kept = {p: v for p, v in flatten(params).items() if not p.startswith(TRAINING_ONLY)}
     description = {
@@ -120,16 +120,16 @@ def save_model(
 def as_stored(
     arrays: Mapping[str, LazyArray], dtype: np.dtype | type
 ) -> dict[str, LazyArray]:
-    """What `MODEL_FILE` holds of a model's parameters.
+    """The arrays of `MODEL_FILE` for a model's parameters.
 
     Args:
       arrays: parameters of the codec.
-      dtype: floating-point type for all but those of the context model; int8 stands
-        for large kernels in 8 bits and float16 for the others.
+      dtype: floating-point type of all parameters but the context model's; int8 stores
+        large kernels in 8 bits and the others in float16.
 
     Raises:
-      ValueError: a weight of the context model does not fit its integers.  Reading
-        another array raises it too, if that does not fit `dtype`.
+      ValueError: a weight of the context model does not fit its integers.  Reading an
+        array that does not fit `dtype` also raises ValueError.
     """
     narrowed = {}
     if np.dtype(dtype) == np.int8:
@@ -165,7 +165,7 @@ def write_directory(
     description: Mapping[str, Any],
     weights: Mapping[str, Mapping[str, LazyArray]],
 ) -> dict[str, Any]:
-    """Writes the files of a directory, so that it never holds half of a model.
+    """Writes the files of a directory, which never holds half of a model.
 
     Args:
       directory: created if needed; an earlier model in it is replaced.
@@ -180,10 +180,10 @@ def write_directory(
     directory.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as renaming:
         if new:
-            # Does nothing where the files are there by then.
+            # Does nothing once the files exist.
             empty = functools.partial(_remove_if_empty, directory)
             renaming.enter_context(interruption.cleaning(empty))
-        # Left in reverse order: the configuration, which makes it a model, comes last.
+        # Contexts exit in reverse order: the configuration is put in place last.
         config = renaming.enter_context(replacing(directory / CONFIG_FILE))
         digests = {}
         for file, arrays in weights.items():
@@ -205,12 +205,12 @@ def write_directory(
 
 
 def check_new(path: Path, *, overwrite: bool, folder: bool) -> None:
-    """Raises UserError if writing would replace something, or will be impossible.
+    """Raises UserError if writing would replace something or is impossible.
 
     Args:
-      path: of a directory of weights or of a file.
-      overwrite: allow what replaces.
-      folder: which of the two it is.
+      path: a directory of weights, or a file.
+      overwrite: allow replacing.
+      folder: `path` is a directory.
     """
     if path.exists() and path.is_dir() != folder:
         raise UserError(f"{path} is a {'file' if folder else 'folder'} already")
@@ -231,7 +231,7 @@ def _remove_if_empty(directory: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new name beside `path` that becomes `path` if the block ends well."""
+    """A temporary file beside `path`, renamed to `path` if the block succeeds."""
     with temporary_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
@@ -241,7 +241,7 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
     """Reads a bundled model by name, or a model directory.
 
     Raises:
-      UserError: if there is no such model, or its files are damaged.
+      UserError: there is no such model, or its files are damaged.
     """
     directory = model_directory(name_or_dir)
     with reading(directory):
@@ -254,8 +254,8 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
             )
         if description["gaussian_tables"] != gaussian_tables_digest():
             raise UserError(
-                f"{directory} was made for other probability tables than those of this "
-                "version of dlf: its files need the version that made it"
+                f"{directory} needs other probability tables than those of this "
+                "version of dlf: use the version that wrote the model"
             )
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)
@@ -283,10 +283,10 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
 
 
 def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
-    """Name and parameters of all that a directory has for training to start from.
+    """Name and parameters of a directory that initialises training.
 
     Raises:
-      UserError: if there is no such model, or its files are damaged.
+      UserError: there is no such model, or its files are damaged.
     """
     description, arrays = read_directory(name_or_dir)
     return description["name"], nest({path: a.read() for path, a in arrays.items()})
@@ -295,13 +295,12 @@ def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
 def read_directory(
     name_or_dir: Path | str,
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
-    """What `CONFIG_FILE` says, and the parameters in all files, in floating point.
+    """Content of `CONFIG_FILE`, and the parameters of all files in floating point.
 
-    Of the context model these are the weights before rounding where `TRAINING_FILE`
-    holds them.
+    Weights of the context model are unrounded where `TRAINING_FILE` holds them.
 
     Raises:
-      UserError: if there is no such model, or its files are damaged.
+      UserError: there is no such model, or its files are damaged.
     """
     directory = model_directory(name_or_dir)
     with reading(directory):
@@ -319,7 +318,7 @@ def read_directory(
 
 
 def is_directory_of_weights(path: Path) -> bool:
-    """Whether a folder is a model or a part of one, and no training run."""
+    """Returns True for a model or a part of a model, False for a training run."""
     return any((path / file).is_file() for file in (MODEL_FILE, TRAINING_FILE))
 
 
@@ -342,7 +341,7 @@ def fingerprint(config: DLFConfig, digest: str) -> bytes:
 
 
 def bundled_models() -> list[str]:
-    """Names of the models that come with the package."""
+    """Names of the models in the package."""
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_FILE}"))
 
 
@@ -367,7 +366,7 @@ def model_directory(name_or_dir: Path | str) -> Path:
     """The folder of a bundled model, or a folder as it is.
 
     Raises:
-      UserError: if there is no model in it.
+      UserError: the folder holds no model.
     """
     if str(name_or_dir) in bundled_models():
         return BUNDLED / str(name_or_dir)
@@ -383,7 +382,7 @@ def model_directory(name_or_dir: Path | str) -> Path:
 
 @contextlib.contextmanager
 def reading(directory: Path) -> Iterator[None]:
-    """Turns what damaged files cause into a UserError."""
+    """Turns the exceptions that damaged files cause into a UserError."""
     try:
         yield
     except (

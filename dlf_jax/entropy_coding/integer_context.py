@@ -1,8 +1,9 @@
 """The context model of a file: `FourStepContext` in exact integer arithmetic.
 
 Encoder and decoder must agree on the probability of every symbol to the last bit, on
-any two machines.  So files are not written with the floating-point network that was
-trained, but with this one, on the host, with weights that are rounded once and stored.
+any two machines.  Files are therefore coded with this integer network on the host,
+whose weights are rounded once and stored, and not with the trained floating-point
+network.
 """
 
 import functools
@@ -17,7 +18,7 @@ from jaxtyping import Float, Int
 from dlf_jax.entropy_coding import fixed_point as fp
 from dlf_jax.entropy_coding.partition import part_masks
 
-# Cells whose widest features are in memory at a time.
+# Cells whose widest features are held in memory at once.
 _CHUNK = 1024
 
 _PRIOR = ("prior_0", "prior_1")
@@ -81,10 +82,11 @@ class IntegerContext:
     def prior(
         self, rate: int, grid: tuple[int, int]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
-        """Step, scales and means of part 0 together, and what all later parts see.
+        """(step, scales and means of part 0; features common to all later parts).
 
-        Every cell starts from one vector, so that only the nearest borders tell cells
-        apart: all that are out of their reach are one cell of a smaller grid.
+        Every cell starts from the same vector, so that cells differ only by their
+        distance to the nearest borders: all cells beyond the reach of the filters are
+        computed as one cell of a smaller grid.
         """
         kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in _PRIOR]
         reach = sum(len(kernel) // 2 for kernel in kernels)
@@ -96,7 +98,7 @@ class IntegerContext:
     def _small_prior(
         self, rate: int, grid: tuple[int, ...]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
-        """What `prior` repeats; kept for the next image."""
+        """The prior on the reduced grid; cached for the next image."""
         vector = self.prior_vector[rate]
         x = np.broadcast_to(vector, (*grid, len(vector)))
         with _one_thread:
@@ -143,17 +145,17 @@ class ImageContext:
 
 
 def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
-    """Of each cell, the one of min(side, 2 reach + 1) that is as far from the ends."""
+    """Index of the cell of the reduced grid that is as far from the nearest border."""
     cells = np.arange(side)
     left_out = max(side - 2 * reach - 1, 0)
     return np.maximum(np.minimum(cells, reach), cells - left_out)
 
 
 class _OneThread:
-    """Keeps matrix products to one thread, while any thread is in its block.
+    """Limits matrix products to one thread while any thread is in the block.
 
-    They are small, and several threads wait for each other at the end of each: beside
-    other work (a compilation, another image) that takes ten times as long.
+    The products are small, and threads would wait for each other after each product:
+    beside other work (a compilation, another image) ten times slower.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""The whole codec network: image to symbols' inputs, and symbols to image.
+"""The whole codec network: image to tokens and latent, and back.
 
 See docs/architecture.md#data-flow.
 """
@@ -21,7 +21,7 @@ from dlf_jax.typing import Array, Float, Int
 
 @struct.dataclass
 class Analysis:
-    """What the encoder hands to the entropy coder.
+    """Result of the encoder, for the entropy coder.
 
     Attributes:
       tokens: code indices of every tile, tiles in (image, row, column) order.
@@ -40,8 +40,8 @@ class CodecOutput:
       logits: over the VQGAN's codes.
       latent: the expected code vector under `logits`.
       tokens: result of the semantic quantiser.
-      bits: estimated detail bits of every image: of noisy values where noise was given,
-        of rounded symbols otherwise.  Tokens are not included.
+      bits: estimated detail bits of every image, without tokens: of noisy values if
+        noise was given, otherwise of rounded symbols.
       bits_rounded: estimated detail bits of the rounded symbols.
     """
 
@@ -164,8 +164,8 @@ class TokenizerOutput:
 class SemanticTokenizer(nn.Module):
     """The semantic branch alone, predicting VQGAN codes from its tokens.
 
-    Its parameters under ``codec`` are a subtree of those of `DLF`; the head is dropped
-    once the codec is trained jointly.
+    The parameters under ``codec`` are a subtree of `DLF`'s parameters; joint training
+    of the codec drops the head.
     """
 
     config: DLFConfig

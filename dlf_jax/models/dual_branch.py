@@ -18,7 +18,7 @@ from dlf_jax.typing import Array, Float
 
 
 def _stem_config(config: DLFConfig) -> VQGANConfig:
-    """Sizes of the stem: three levels, of which the last is that of the cells."""
+    """Sizes of the stem: three levels, the last one on the grid of cells."""
     return VQGANConfig(
         channels=config.stem_channels,
         multipliers=(1, 2, 2),
