@@ -2,14 +2,14 @@
 
     data = dlf_jax.compress(image)       # uint8 (H, W, 3) to bytes
     recon = dlf_jax.decompress(data)     # and back
-    dlf_jax.info(data)                   # what a file says about itself
-    dlf_jax.load("dlf-nano")             # a codec to keep, of a name or a model folder
-    dlf_jax.Limits(pixels=400_000_000)   # how large an image it takes
-    dlf_jax.enable_compile_cache()       # later processes start fast
+    dlf_jax.info(data)                   # size, rate and model of a file
+    dlf_jax.load("dlf-nano")             # a codec, by model name or model folder
+    dlf_jax.Limits(pixels=400_000_000)   # most pixels of an image
+    dlf_jax.enable_compile_cache()       # makes later processes start fast
 
-Nothing is imported before it is used.  Docstrings refer to headings, such as
-docs/architecture.md#data-flow, of documents that lie beside this package in its source
-repository and are not installed.
+Modules are imported on first use.  Docstrings refer to headings, such as
+docs/architecture.md#data-flow, of documents in the source repository, which are not
+installed.
 """
 
 TYPE_CHECKING = False  # of typing, whose import would delay that of the program

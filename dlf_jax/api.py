@@ -1,9 +1,10 @@
-"""The functions of the package: images to bytes and back."""
+"""Public functions: images to bytes and back."""
 
 import os
 
 import numpy as np
 
+from dlf_jax.codec.container import parse
 from dlf_jax.codec.info import FileInfo, file_info
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
@@ -13,10 +14,10 @@ __all__ = ["Limits", "compress", "decompress", "enable_compile_cache", "info", "
 def enable_compile_cache() -> None:
     """Keeps compiled programs in the user's cache folder, for later processes.
 
-    The first call of `compress` or `decompress` in a process compiles for seconds, and
-    loads instead where an earlier process has kept the program.  The setting is one of
-    jax and counts for all that this process compiles, hence it is not on by itself.
-    `dlf_jax.compile_cache` says which folder it is.
+    The first `compress` or `decompress` of a process compiles for seconds, or loads a
+    program that an earlier process has compiled.  The setting is global in jax and
+    affects all that the process compiles, so it is off by default.
+    `dlf_jax.compile_cache` describes the folder.
     """
     from dlf_jax import compile_cache
 
@@ -28,11 +29,11 @@ def load(
 ) -> "dlf_jax.codec.codec.Codec":
     """The codec of a bundled model or of a model directory.
 
-    It is kept: loading the same model again costs nothing.
+    Codecs are cached: loading the same model again costs nothing.
 
     Args:
-      name_or_dir: which model.
-      limits: pixels and memory beyond which it refuses images.
+      name_or_dir: name of a bundled model, or a model directory.
+      limits: most pixels of an image, and most memory that a network may need.
 
     Raises:
       UserError: there is no such model, or its files are damaged.
@@ -58,7 +59,7 @@ def compress(
       The bytes of one file, or a list of them.
 
     Raises:
-      UserError: the arguments are not as described.
+      UserError: an argument has the wrong type or value.
     """
     return load(model).compress(images, rate)
 
@@ -76,20 +77,21 @@ def decompress(
       A uint8 array (H, W, 3), RGB, or a list of them.
 
     Raises:
-      UserError: a file is damaged, or was written with a model that is not there.
+      UserError: a file is damaged, or its model is not available.
     """
     from dlf_jax.codec import catalog
 
     if isinstance(data, list):
         return [decompress(one, model) for one in data]
-    codec = catalog.load_for(data) if model is None else load(model)
-    return codec.decompress(data)
+    file = parse(data)
+    codec = catalog.load_for(file) if model is None else load(model)
+    return codec.reconstruct(file)
 
 
 def info(data: bytes) -> FileInfo:
     """Size, rate and model of a file, without decoding it.
 
     Raises:
-      UserError: it is no intact DLF file.
+      UserError: the bytes are no intact DLF file.
     """
-    return file_info(data)
+    return file_info(parse(data))

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a/b": leaf} of {"a": {"b": leaf}}; leaves are all that is no mapping."""
+    """Returns {"a/b": leaf} for {"a": {"b": leaf}}; a leaf is any other type."""
     flat = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):

@@ -46,5 +46,5 @@ def test_every_extra_that_is_named_exists(repository):
         text = path.read_text(encoding="utf-8")
         named |= set(re.findall(r'needs\(\s*[\w."]+, "(\w+)"', text))
         named |= set(re.findall(r"how\(['\"](\w+)", text))
-    assert named >= {"aot", "beam", "evaluate", "gcs", "tfds", "torch", "train"}
+    assert named >= {"aot", "beam", "evaluate", "gcs", "tfds", "train"}
     assert named <= set(project["optional-dependencies"])

@@ -26,6 +26,7 @@ _BASE = {
     "libtpu",
     "limits",
     "paths",
+    "pytorch_files",
     "strict_json",
     "typing",
 }
@@ -45,6 +46,7 @@ MAY_IMPORT = {
     "interruption": set(),
     "limits": set(),
     "paths": set(),
+    "pytorch_files": {"errors"},
     "strict_json": set(),
     "typing": set(),
     "ops": _BASE,
@@ -203,7 +205,7 @@ def test_an_allowed_import_is_not_reported(module, source):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("dlf_jax", ["train", "tfds", "torch", "tfc", "evaluate", "beam"]),
+        ("dlf_jax", ["train", "tfds", "tfc", "evaluate", "beam"]),
         ("tests", ["train", "tfds", "test", "evaluate", "beam"]),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlf_jax import strict_json
 from dlf_jax.codec import catalog
+from dlf_jax.codec.container import parse
 from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.data.formats import READABLE
 from dlf_jax.data.image_io import decode_image, encode_image
@@ -68,11 +69,12 @@ class Decompress:
         enable_compile_cache()
 
         def work(data: bytes) -> bytes:
+            file = parse(data)
             if self.model is None:
-                codec = catalog.load_for(data, self.limits)
+                codec = catalog.load_for(file, self.limits)
             else:
                 codec = catalog.load(self.model, self.limits)
-            return encode_image(codec.decompress(data), ".png")
+            return encode_image(codec.reconstruct(file), ".png")
 
         return work
 

@@ -1,1 +1,1 @@
-"""Model directories and name maps."""
+"""Model directories, and conversion of official checkpoints."""

@@ -1,7 +1,8 @@
-"""Arrays that stay in their file until they are needed, and safetensors files of them.
+"""Arrays read on demand, and safetensors files of arrays.
 
-Checkpoints are as large as the memory of a small machine, so nothing here holds more
-than one array at a time, and a loaded model is a view of its file.
+Checkpoints are as large as the memory of a small machine: functions here hold one array
+at a time, and a loaded model is a view of its file.  The safetensors library checks
+each header; its NumPy reader copies every array, so arrays are read and mapped here.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from dlf_jax import strict_json
 
-# XLA takes arrays that start at such an address as they are and copies all others.
+# XLA uses arrays at multiples of this address in place, and copies all others.
 _ALIGNMENT = 64
 _DIGEST = "sha256"
 _NO_DIGEST = "0" * 64
@@ -43,11 +44,11 @@ _CODES = {np.dtype(_TYPES[code]): code for code in _TYPES if code != "BF16"}
 
 @dataclasses.dataclass(frozen=True)
 class LazyArray:
-    """An array that is read when it is needed.
+    """An array that is read on demand.
 
     Attributes:
-      shape, dtype: of the array, known beforehand.
-      read: returns the array; reads it again every time.
+      shape, dtype: of the array, known without reading.
+      read: returns the array; every call reads the file again.
     """
 
     shape: tuple[int, ...]
@@ -65,13 +66,13 @@ class LazyArray:
         return self.size * self.dtype.itemsize
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> "LazyArray":
-        """The result of a function that moves axes or changes the type."""
+        """A lazy array with a function applied that moves axes or changes the type."""
         nothing = function(np.broadcast_to(np.zeros((), self.dtype), self.shape))
         return LazyArray(nothing.shape, nothing.dtype, lambda: function(self.read()))
 
 
 def in_memory(arrays: Mapping[str, Any]) -> dict[str, LazyArray]:
-    """Arrays of NumPy or jax as lazy ones."""
+    """Lazy arrays of NumPy or jax arrays."""
     return {
         name: LazyArray(value.shape, value.dtype, lambda value=value: np.asarray(value))
         for name, value in arrays.items()
@@ -80,7 +81,7 @@ def in_memory(arrays: Mapping[str, Any]) -> dict[str, LazyArray]:
 
 @dataclasses.dataclass(frozen=True)
 class _Stored:
-    """Where an array lies in a safetensors file."""
+    """Type, shape and place of an array in a safetensors file."""
 
     code: str
     shape: tuple[int, ...]
@@ -88,7 +89,7 @@ class _Stored:
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of the array once it is read."""
+        """Type of the array as read."""
         return np.dtype("<f4" if self.code == "BF16" else _TYPES[self.code])
 
     def read(self, path: Path) -> np.ndarray:
@@ -97,7 +98,7 @@ class _Stored:
         return self._decoded(np.fromfile(path, stored, count, offset=self.start))
 
     def view(self, content: mmap.mmap) -> np.ndarray:
-        """The array where it lies in a file that is mapped into memory."""
+        """A view of the array in a memory-mapped file."""
         count, stored = math.prod(self.shape), np.dtype(_TYPES[self.code])
         return self._decoded(np.frombuffer(content, stored, count, self.start))
 
@@ -112,7 +113,7 @@ def read_safetensors(path: Path) -> dict[str, LazyArray]:
 
     Raises:
       OSError: the file cannot be read.
-      SafetensorError: it is no intact safetensors file.
+      SafetensorError: the file is no intact safetensors file.
     """
     return {
         name: LazyArray(
@@ -123,17 +124,15 @@ def read_safetensors(path: Path) -> dict[str, LazyArray]:
 
 
 def map_safetensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """The arrays of a file in float32, which holds integers up to 2^24 exactly.
+    """The arrays of a file in float32, and their computed `digest`.
 
-    The second result is the file's `digest`, which is computed.
-
-    Arrays that are stored in float32 are views of the file: the system reads them when
-    they are used, and drops them when it needs the memory.
+    float32 holds integers up to 2^24 exactly.  Arrays stored in float32 are views of
+    the file: the operating system reads pages on demand and can drop them again.
 
     Raises:
       OSError: the file cannot be read.
-      SafetensorError: it is no intact safetensors file.
-      ValueError: it has other values than the digest that it holds says.
+      SafetensorError: the file is no intact safetensors file.
+      ValueError: the values do not match the digest stored in the file.
     """
     table, metadata = _table(path)
     with path.open("rb") as file:
@@ -150,11 +149,11 @@ def map_safetensors(path: Path) -> tuple[dict[str, np.ndarray], str]:
 
 
 def write_safetensors(path: Path, arrays: Mapping[str, LazyArray]) -> str:
-    """Writes a new file array by array; returns its `digest`, which it also holds.
+    """Writes a new file array by array; returns and stores the `digest`.
 
     Args:
       path: must not exist.
-      arrays: of real numbers or truth values.
+      arrays: real numbers or booleans.
     """
     table, start = {}, 0
     for name in _order(arrays):
@@ -185,10 +184,10 @@ def digest(
     arrays: Mapping[str, LazyArray],
     sink: Callable[[memoryview], object] = lambda _: None,
 ) -> str:
-    """SHA-256 over names, types, shapes and values, whatever file they are in.
+    """SHA-256 over names, types, shapes and values, independent of the file format.
 
     Args:
-      arrays: the arrays, of which one at a time is read.
+      arrays: the arrays, read one at a time.
       sink: receives the bytes of every array.
     """
     found = hashlib.sha256()
@@ -198,17 +197,17 @@ def digest(
         content = memoryview(value.reshape(-1)).cast("B") if value.size else b""
         found.update(content)
         sink(content)
-        del value, content  # before the next one is read
+        del value, content  # free the memory before reading the next array
     return found.hexdigest()
 
 
 def _order(arrays: Mapping[str, LazyArray]) -> list[str]:
-    """By name, but first those after which the next array is aligned again."""
+    """Names in order, arrays whose size is a multiple of the alignment first."""
     return sorted(arrays, key=lambda name: (arrays[name].nbytes % _ALIGNMENT > 0, name))
 
 
 def _table(path: Path) -> tuple[dict[str, _Stored], Mapping[str, str]]:
-    """What the header of a file says, checked by the library, and its metadata."""
+    """Arrays in the header of a file, checked by the library, and the metadata."""
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}
     with path.open("rb") as file:
@@ -227,7 +226,7 @@ def _table(path: Path) -> tuple[dict[str, _Stored], Mapping[str, str]]:
 
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """An uninitialised float32 array that XLA need not copy."""
+    """An uninitialised float32 array that XLA does not copy."""
     nbytes = 4 * math.prod(shape)
     buffer = np.empty(nbytes + _ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % _ALIGNMENT

@@ -2,8 +2,8 @@
 
 See docs/architecture.md#checkpoint-names.
 
-A DLF checkpoint becomes a model.  TiTok and a VQGAN are parts of one: they become a
-directory for training to start from.
+A DLF checkpoint becomes a model.  TiTok and a VQGAN are parts of a codec: they become a
+directory that initialises training.
 """
 
 import dataclasses
@@ -45,12 +45,13 @@ from dlf_jax.models.config import DLFConfig
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a conversion did.
+    """Summary of a conversion.
 
     Attributes:
-      titles: of the kinds of checkpoints.
-      num_values: parameters of the model, and those that only training needs.
-      dropped: what was left out -> number of arrays.
+      titles: kinds of the checkpoints.
+      num_values: number of parameters of the model, and of parameters that only
+        training needs.
+      dropped: description of omitted arrays -> their number.
       fingerprint: of the model, in hexadecimal; None for parts.
     """
 
@@ -62,7 +63,7 @@ class Report:
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """A checkpoint under our names."""
+    """A checkpoint under the names of this package."""
 
     path: Path
     kind: str
@@ -81,19 +82,19 @@ def convert(
     heads: Heads = OFFICIAL_HEADS,
     overwrite: bool = False,
 ) -> Report:
-    """Makes a directory of a DLF checkpoint, or of its parts.
+    """Converts a DLF checkpoint, or parts of one, to a directory.
 
     Args:
       sources: one DLF checkpoint; or TiTok, a VQGAN, or both.
-      directory: receives the model, or the start for training.
-      name: of the model; that of the directory unless given.
+      directory: receives the model, or the parts that initialise training.
+      name: of the model; the directory's name by default.
       dtype: "float32" or "float16", of the weights of a model.
-      heads: what names and shapes do not say.
+      heads: attention heads, which names and shapes do not show.
       overwrite: replace a model in `directory`.
 
     Raises:
-      UserError: a file cannot be read or written, is of no known kind, or has names,
-        shapes or masks other than those of its kind.
+      UserError: a file cannot be read or written, is of no known kind, or has
+        unexpected names, shapes or masks.
     """
     check_new(directory, overwrite=overwrite, folder=True)
     read = [_read(Path(source), heads) for source in sources]
@@ -117,7 +118,7 @@ def convert(
     if kinds == ["dlf"]:
         model = {path: a for path, a in arrays.items() if path not in training}
         description["config"] = read[0].config.to_dict()
-        # Unrounded, so that the way back to official names is exact.
+        # Not rounded, so that `to_official` returns the original values.
         context = {path: a for path, a in model.items() if path.startswith(CONTEXT)}
         weights = {
             MODEL_FILE: as_stored(model, np.dtype(dtype)),
@@ -148,7 +149,7 @@ def to_official(directory: Path, file: Path, *, overwrite: bool = False) -> int:
     """Writes the weights of a directory under their official names.
 
     Args:
-      directory: a model or a part of one.
+      directory: a model or a part of a model.
       file: ends in .safetensors or .npz.
       overwrite: replace `file`.
 
@@ -174,7 +175,7 @@ def to_official(directory: Path, file: Path, *, overwrite: bool = False) -> int:
             if sizes is None
             else _stand_in(sizes)
         )
-        KINDS[kind]  # raises where it is none of them
+        KINDS[kind]  # raises KeyError for an unknown kind
     vqgan = config.vqgan
     ours_alone = (
         vqgan.patch > 1
@@ -241,14 +242,14 @@ def _recognise(names: Mapping[str, Any], path: Path) -> str:
 
 
 def _expected(entries: Mapping[str, Entry], names: Set[str]) -> dict[str, Entry]:
-    """All entries, without those of training where not a single name is of them."""
+    """All entries; the training-only ones are omitted if none of them is present."""
     training = {n for n, e in entries.items() if e.path.startswith(TRAINING_ONLY)}
     absent = training if training.isdisjoint(names) else set()
     return {name: entry for name, entry in entries.items() if name not in absent}
 
 
 def _stand_in(sizes: Mapping[str, Any]) -> DLFConfig:
-    """A configuration with the sizes of a part; all others are as small as can be."""
+    """A configuration with the sizes of a part and the smallest values elsewhere."""
     sizes = {
         key: dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
         for key, value in sizes.items()

@@ -2,9 +2,9 @@
 
 See docs/architecture.md#checkpoint-names.
 
-Every size is what most of the arrays that have it agree on, so that one array with a
-wrong name or shape does not change a size: it is then found, and named, when all names
-and shapes are compared.
+Each size is a majority vote of all arrays that show it, so that a single wrong name or
+shape does not change the size; the later comparison of all names and shapes reports the
+wrong array.
 """
 
 import collections
@@ -17,19 +17,19 @@ from typing import Any
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 
-# Width of one attention head in the released networks, which no shape shows.
+# Width of one attention head in the released networks; no shape shows it.
 HEAD_WIDTH = 64
-# Groups of every GroupNorm of a taming VQGAN, likewise.
+# Groups of every GroupNorm of a taming VQGAN; no shape shows them.
 NORM_GROUPS = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class Heads:
-    """Attention heads, of which names and shapes say nothing.
+    """Attention heads, which names and shapes do not show.
 
     Attributes:
       encoder, decoder: heads of the two trunks; None for heads of `HEAD_WIDTH`.
-      width: of one head in the detail branch and the fusion.
+      width: width of one head in the detail branch and the fusion.
     """
 
     encoder: int | None = None
@@ -41,9 +41,9 @@ OFFICIAL_HEADS = Heads()
 
 
 class _Shapes:
-    """Questions to the names and shapes of a checkpoint.
+    """Queries on the names and shapes of a checkpoint.
 
-    Patterns are names in which "*" is anything and "{i}" an index.
+    In a pattern, "*" matches anything and "{i}" an index.
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], prefix: str = ""):
@@ -55,13 +55,13 @@ class _Shapes:
         self._prefix = prefix
 
     def has(self, pattern: str) -> bool:
-        """Whether a name matches."""
+        """Returns True if a name matches."""
         return bool(self._find(pattern))
 
     def size(
         self, *places: tuple[str, int], of: Callable[[int], int] = lambda n: n
     ) -> int:
-        """The most common `of` the length of an axis, at several (pattern, axis).
+        """The most common value of `of(length)` over several (pattern, axis).
 
         Raises:
           UserError: there is no such array.
@@ -78,7 +78,7 @@ class _Shapes:
         return votes.most_common(1)[0][0]
 
     def indices(self, *patterns: str) -> tuple[int, ...]:
-        """The most common set of indices under otherwise equal names; maybe empty."""
+        """The most common set of indices of otherwise equal names; may be empty."""
         found = collections.defaultdict(set)
         for pattern in patterns:
             for match in self._find(pattern):
@@ -100,7 +100,7 @@ class _Shapes:
 
 @dataclasses.dataclass(frozen=True)
 class _Match:
-    """Shape of an array, the index in its name, and the name without it."""
+    """Shape of an array, the index in its name, and the name without the index."""
 
     shape: tuple[int, ...]
     index: int = 0
@@ -110,12 +110,12 @@ class _Match:
 def infer_titok(
     shapes: Mapping[str, tuple[int, ...]], heads: Heads, prefix: str = ""
 ) -> dict[str, Any]:
-    """Fields of `DLFConfig` that the semantic branch has.
+    """Fields of `DLFConfig` of the semantic branch.
 
     Args:
       shapes: official name -> shape.
-      heads: what they do not say.
-      prefix: of the names of this part.
+      heads: attention heads, which names and shapes do not show.
+      prefix: beginning of this part's names.
 
     Raises:
       UserError: names are missing, or the heads do not fit the widths.
@@ -146,7 +146,7 @@ def infer_titok(
     return {
         **trunks,
         "patch_size": found.size(("encoder.patch_embed.weight", 2)),
-        # There is a position for the class token too, but not in the interactions.
+        # The class token adds a position, except in the interactions; isqrt drops it.
         "grid": found.size(
             ("*.positional_embedding", 0),
             ("*.inter_blocks.*.feat_pos_emb", 0),
@@ -166,7 +166,7 @@ def infer_vqgan(shapes: Mapping[str, tuple[int, ...]], prefix: str = "") -> VQGA
     """Sizes of a VQGAN, with its encoder or without.
 
     Raises:
-      UserError: names are missing, or the widths are not those of a taming VQGAN.
+      UserError: names are missing, or no taming VQGAN has these widths.
     """
     found = _Shapes(shapes, prefix)
     levels = found.indices("decoder.up.{i}.block.*", "encoder.down.{i}.block.*")
@@ -216,7 +216,7 @@ def infer_codec(shapes: Mapping[str, tuple[int, ...]], heads: Heads) -> DLFConfi
 
     Args:
       shapes: official name -> shape, of a whole DLF checkpoint.
-      heads: what they do not say.
+      heads: attention heads, which names and shapes do not show.
 
     Raises:
       UserError: names are missing, or sizes do not fit together.
@@ -281,7 +281,7 @@ def infer_codec(shapes: Mapping[str, tuple[int, ...]], heads: Heads) -> DLFConfi
     bottleneck = f"{codec}quantize_feat."
     try:
         return DLFConfig(
-            # The VQGAN's levels say this many times, the patch embedding once.
+            # The VQGAN's levels show the size often, the patch embedding once.
             **{**semantic, "patch_size": vqgan.stride},
             **interactions,
             **depths,

@@ -1,8 +1,8 @@
 """Kernels in 8 bits: integers, and one scale for every output channel.
 
-Rounding moves a weight by at most 1/254 of the largest one of its channel.  Small
-kernels, biases, codebooks and positions keep the type they have, for they weigh little
-in a file and more in a picture.
+Rounding moves a weight by at most 1/254 of its channel's largest weight.  Small
+kernels, biases, codebooks and positions keep their type: they save few bytes and matter
+more.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,12 +18,12 @@ _LARGEST = 127
 
 
 def is_narrowed(path: str, size: int) -> bool:
-    """Whether a parameter of `size` values is one of those that `narrow` rounds."""
+    """Returns True for a parameter that `narrow` rounds: a kernel of many values."""
     return path.endswith(_KERNEL) and size >= _MIN_SIZE
 
 
 def narrow(path: str, array: LazyArray) -> dict[str, LazyArray]:
-    """The two arrays that stand for a kernel.
+    """The two arrays that represent a kernel.
 
     Args:
       path: of the kernel.
@@ -46,7 +46,7 @@ def parts(arrays: Iterable[str]) -> list[str]:
 
 
 def widen(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The parameters that stored arrays stand for; others stay as they are.
+    """Restores the kernels that `narrow` rounded; other arrays stay as they are.
 
     Raises:
       ValueError: scales without a kernel, or not of its output channels.
@@ -56,7 +56,7 @@ def widen(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         scale, kernel = widened.pop(path), path.removesuffix(_SCALE)
         if kernel not in arrays or scale.shape != arrays[kernel].shape[-1:]:
             raise ValueError(f"{path} does not belong to a kernel")
-        # In place where that keeps the memory aligned for XLA.
+        # In place, where possible, to keep the memory aligned for XLA.
         values = arrays[kernel].astype(np.float32, copy=False)
         widened[kernel] = np.multiply(values, scale, out=values)
     return widened

@@ -1,4 +1,4 @@
-"""Official state dicts to our parameter trees and back, one to one.
+"""One-to-one map between official state dicts and our parameter trees.
 
 See docs/architecture.md#checkpoint-names.
 """
@@ -26,7 +26,7 @@ from dlf_jax.paths import flatten, nest
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How the axes of an official array become those of ours.
+    """Axis order of an official array and of our parameter.
 
     Attributes:
       pattern: "official axes -> our axes"; 1 is an official axis of length 1 that we
@@ -55,11 +55,11 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """Where one official array goes.
+    """Our parameter for one official array.
 
     Attributes:
       path: our parameter path, joined with "/".
-      layout: how its axes map.
+      layout: axis order of both.
       shape: shape of the official array.
       our_shape: shape of the parameter.
     """
@@ -121,11 +121,11 @@ def convert(
 def rename(
     state: Mapping[str, LazyArray], entries: Mapping[str, Entry], window: int
 ) -> dict[str, LazyArray]:
-    """`convert` without reading anything but masks: path -> array, float32.
+    """`convert` on lazy arrays, of which only masks are read: path -> float32.
 
     Args:
       state: official name -> array.
-      entries: what there must be.
+      entries: the expected entries.
       window: cells a side of a window.
 
     Raises:
@@ -153,11 +153,11 @@ def rename(
 
 @functools.cache
 def name_map(config: DLFConfig, kind: str = "dlf") -> Mapping[str, Entry]:
-    """Official name -> entry, for every parameter, computing none.
+    """Official name -> entry, for every parameter, without initialising any.
 
     Args:
-      config: sizes of the codec; "titok" and "vqgan" need only their own.
-      kind: of checkpoint, a key of `official_names.KINDS`.
+      config: sizes of the codec; "titok" and "vqgan" use only their own.
+      kind: kind of checkpoint, a key of `official_names.KINDS`.
     """
     side = config.tile_size
     image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
@@ -185,7 +185,7 @@ def _shapes(module, *args, method=None) -> Mapping[str, Any]:
 
 
 def without_dropped(state: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The entries of a state dict that have a place in our parameters."""
+    """A state dict without the arrays that no parameter of ours corresponds to."""
     dropped = re.compile("|".join(pattern for pattern, _ in KINDS[kind].dropped))
     return {name: v for name, v in state.items() if not dropped.fullmatch(name)}
 
@@ -194,7 +194,7 @@ def from_official(state: Mapping[str, np.ndarray], config: DLFConfig) -> dict[st
     """Our parameters from an official state dict.
 
     Args:
-      state: official name -> array; what the kind drops may be present or absent.
+      state: official name -> array; dropped arrays may be present or absent.
       config: sizes of the network.
 
     Returns:
@@ -219,12 +219,12 @@ def to_official(params: Mapping[str, Any], config: DLFConfig) -> dict[str, np.nd
       config: sizes of the network.
 
     Raises:
-      ValueError: if the tree is not that of the configuration.
+      ValueError: the tree does not match the configuration.
     """
     arrays = flatten(params)
     entries = name_map(config)
     if arrays.keys() != {entry.path for entry in entries.values()}:
-        raise ValueError("the parameters are not those of the configuration")
+        raise ValueError("the parameters do not match the configuration")
     return {
         name: entry.layout.official(np.asarray(arrays[entry.path]))
         for name, entry in entries.items()
@@ -232,7 +232,7 @@ def to_official(params: Mapping[str, Any], config: DLFConfig) -> dict[str, np.nd
 
 
 def _flatten(table: tuple) -> Iterator[tuple[str, str, Layout]]:
-    """Rows of a table with all tables that it refers to written out."""
+    """Rows of a table, with nested tables expanded."""
     for official, ours, rest in table:
         if isinstance(rest, str):
             yield official, ours, Layout(rest)
@@ -255,7 +255,7 @@ def _check_names(
 
 
 def _check_masks(masks: Mapping[str, np.ndarray], window: int) -> None:
-    """Masks forbid, with −inf, exactly the pairs that a cyclic shift glues together."""
+    """Checks that masks forbid exactly the pairs that a cyclic shift joins."""
     upper_lower, left_right = shift_masks(window)
     wrong = set()
     for name, mask in masks.items():

@@ -2,10 +2,10 @@
 
 See docs/architecture.md#checkpoint-names.
 
-A row pairs the beginning of an official name with the beginning of our parameter path;
-its third item is the table of what follows, or, at the end of a name, how the axes map
-("official -> ours", where 1 is an official axis of length 1 that we do not have).  An
-index in braces is the same number on both sides, or one more where it says so.
+A row pairs the beginning of an official name with the beginning of our parameter path.
+The third item is the table of the remaining name or, at its end, the axis order
+("official -> ours", where 1 is an official axis of length 1 without counterpart).  An
+index in braces is the same number on both sides; {i+1} is one more.
 """
 
 import dataclasses
@@ -185,11 +185,11 @@ class Kind:
     """A kind of official checkpoint.
 
     Attributes:
-      title: what people call it.
-      marks: regexes of which one matches a name in every such checkpoint and in none
-        of the others.
+      title: name for messages.
+      marks: regex that matches a name in every checkpoint of this kind, and no name in
+        checkpoints of other kinds.
       table: rows of its names.
-      dropped: regexes of names that have no place in the model, and what they are.
+      dropped: (regex, description) of arrays that the model does not have.
     """
 
     title: str

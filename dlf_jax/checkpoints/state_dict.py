@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import pickle
 import tokenize
 import zipfile
 import zlib
@@ -10,17 +9,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
 
-from dlf_jax.checkpoints.arrays import LazyArray, read_safetensors, write_safetensors
+from dlf_jax.checkpoints.arrays import (
+    LazyArray,
+    in_memory,
+    read_safetensors,
+    write_safetensors,
+)
 from dlf_jax.errors import UserError
-from dlf_jax.extras import how
+from dlf_jax.pytorch_files import ZIP_MAGIC, map_file, read_pytorch_file
 
 _NPY = ".npy"
-_ZIP_MAGIC = b"PK\x03\x04"
 _PICKLE_MAGIC = b"\x80"
-# What readers raise on files that are not what they say.
+# Raised by readers on files that are not what they claim to be.
 _DAMAGE = (
     ValueError,
     TypeError,
@@ -29,7 +33,6 @@ _DAMAGE = (
     AssertionError,
     RuntimeError,
     EOFError,
-    pickle.UnpicklingError,
     zipfile.BadZipFile,
     zlib.error,
     tokenize.TokenError,
@@ -38,15 +41,14 @@ _DAMAGE = (
 
 
 def read_state_dict(path: Path) -> dict[str, LazyArray]:
-    """Arrays of a checkpoint by name; the content says what format it is.
+    """Arrays of a checkpoint by name, in the format that its content shows.
 
     Args:
-      path: of PyTorch (a state dict, or one under "state_dict" as Lightning writes
-        it), safetensors, or an .npz of arrays.
+      path: a file of PyTorch (a state dict, or one under "state_dict" as Lightning
+        writes it), safetensors, or an .npz of arrays.
 
     Raises:
-      UserError: the file cannot be read, or it is a PyTorch file and torch is not
-        installed.
+      UserError: the file cannot be read, or is no checkpoint.
     """
 
     def guarded(read: Callable[[], np.ndarray]) -> np.ndarray:
@@ -66,25 +68,25 @@ def read_state_dict(path: Path) -> dict[str, LazyArray]:
 def _read(path: Path) -> dict[str, LazyArray]:
     with path.open("rb") as file:
         start = file.read(9)
-    # First, because the eight bytes before this one are a number, whatever it is.
+    # First, because any other magic may occur in the eight bytes of length.
     if start[8:] == b"{":
         return read_safetensors(path)
     if start.startswith(_PICKLE_MAGIC):
-        return _read_torch(path, mmap=False)
-    if start.startswith(_ZIP_MAGIC):
+        return _read_pytorch(path)
+    if start.startswith(ZIP_MAGIC):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         if all(name.endswith(_NPY) for name in names):
             return _read_npz(path)
         if any(name.endswith("data.pkl") for name in names):
-            return _read_torch(path, mmap=True)
+            return _read_pytorch(path)
     raise UserError(
-        f"{path} is no checkpoint: neither of PyTorch nor .safetensors nor .npz"
+        f"{path} is no checkpoint: give a file of PyTorch, .safetensors or .npz"
     )
 
 
 def writer_for(path: Path) -> Callable[[Path, dict[str, LazyArray]], object]:
-    """What writes arrays to a new file with the ending of `path`, one by one.
+    """The function that writes arrays, one by one, to a new file like `path`.
 
     Raises:
       UserError: the ending is neither .safetensors nor .npz.
@@ -98,7 +100,7 @@ def writer_for(path: Path) -> Callable[[Path, dict[str, LazyArray]], object]:
 
 
 def _read_npz(path: Path) -> dict[str, LazyArray]:
-    # Stays open as long as the arrays are in use: its directory takes long to read.
+    # Open as long as the arrays are in use: reading the directory takes long.
     archive = zipfile.ZipFile(path)
 
     def read(member: str) -> np.ndarray:
@@ -131,60 +133,21 @@ def _write_npz(path: Path, arrays: dict[str, LazyArray]) -> None:
                 np.lib.format.write_array(file, value, allow_pickle=False)
 
 
-def _read_torch(path: Path, *, mmap: bool) -> dict[str, LazyArray]:
-    try:
-        import torch
-    except ImportError as error:
-        raise UserError(
-            f"{path} is a PyTorch file, and torch is missing: {how('torch', 'torch')}, "
-            "or save its state dict as .safetensors where torch is"
-        ) from error
-    # Lightning keeps objects of its own beside the state dict.
-    foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path) if mmap else []
-    with torch.serialization.safe_globals([(_Ignored, name) for name in foreign]):
-        content = torch.load(
-            str(path), map_location="cpu", weights_only=True, mmap=mmap
-        )
-    if isinstance(content, dict):
-        content = content.get("state_dict", content)
-    tensors = {
-        name: value
-        for name, value in (content.items() if isinstance(content, dict) else ())
-        if isinstance(value, torch.Tensor)
-    }
-    if not tensors:
-        raise UserError(f"{path} holds no state dict")
-
-    def read(tensor: torch.Tensor) -> np.ndarray:
-        tensor = tensor.detach()
-        return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-
+def _read_pytorch(path: Path) -> dict[str, LazyArray]:
+    arrays = in_memory(read_pytorch_file(map_file(path), str(path)))
     return {
-        name: LazyArray(
-            tuple(tensor.shape),
-            read(tensor.new_empty(0)).dtype,
-            functools.partial(read, tensor),
-        )
-        for name, tensor in tensors.items()
+        name: array.map(_widened) if array.dtype == jnp.bfloat16 else array
+        for name, array in arrays.items()
     }
 
 
-class _Ignored:
-    """Stands in for every object that is no array; nothing of the original runs."""
-
-    def __new__(cls, *_):
-        return super().__new__(cls)
-
-    def __init__(self, *_):
-        pass
-
-    def __setstate__(self, _):
-        pass
+def _widened(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32)
 
 
 @contextlib.contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Turns what unreadable files cause into a UserError."""
+    """Turns the exceptions that unreadable files cause into a UserError."""
     try:
         yield
     except OSError as error:

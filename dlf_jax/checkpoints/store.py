@@ -1,10 +1,10 @@
-"""Model directories: configuration, weights as safetensors, where they came from.
+"""Model directories: configuration, weights as safetensors, origin.
 
 A directory holds ``config.json`` (name, sizes, metadata), ``model.safetensors`` and,
-for published models, ``MODEL_CARD.md``.  The context model and the probabilities of
-the tokens are stored as the integers that files are coded with.
-``training.safetensors`` has what only training needs; a directory with this file alone
-is a start for training and no model.  Nothing in any of them can run code.
+for published models, ``MODEL_CARD.md``.  The context model and the token probabilities
+are stored as the integers that code files.  ``training.safetensors`` holds parameters
+that only training needs; a directory with this file alone initialises training and is
+no model.  None of these files can run code.
 """
 
 import contextlib
@@ -44,12 +44,11 @@ CONFIG_FILE = "config.json"
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
 
-# No part of the codec: targets and judges of its training
-# (docs/architecture.md#checkpoint-names).
+# Parameters that only training needs (docs/architecture.md#checkpoint-names).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
 CONTEXT = "context/"
-# How likely every token is at each position of a tile [num_tokens, K], or at all alike
-# [1, K]: integers.  No parameter of a network.
+# Integer frequencies of the tokens, one row for each position of a tile
+# [num_tokens, K] or one for all [1, K].  No parameter of a network.
 TOKEN_FREQUENCIES = "token_frequencies"
 
 
@@ -58,13 +57,14 @@ class LoadedModel:
     """A model directory in memory.
 
     Attributes:
-      name: what the file header and the command line call it.
+      name: name of the model on the command line.
       config: sizes of the network.
-      params: parameter tree of `DLF`, float32, without the training-only parts and with
-        the integers of the context model.  The arrays are read-only; large ones are
-        views of the file.
-      context: the context model, made of `params`.
+      params: parameter tree of `DLF`, float32, without the training-only parts and the
+        context model, so that `DLF.analyze` and `DLF.synthesize` can be applied.  The
+        arrays are read-only; large ones are views of the file.
+      context: the context model in integers.
       tokens: distribution of the tokens at each position of a tile, or at all.
+      num_params: number of parameters, context model included.
       fingerprint: SHA-256 over sizes, stored arrays and Gaussian tables; equal exactly
         when two directories decode the same bytes to the same picture.
       metadata: JSON values about the origin.
@@ -75,6 +75,7 @@ class LoadedModel:
     params: Mapping[str, Any]
     context: IntegerContext
     tokens: tuple[Distribution, ...]
+    num_params: int
     fingerprint: bytes
     metadata: Mapping[str, Any]
 
@@ -97,11 +98,11 @@ def save_model(
       config: sizes of the network.
       params: parameter tree of `DLF`.
       dtype: of the stored weights, see `as_stored`.
-      token_frequencies: see `TOKEN_FREQUENCIES`; all tokens alike if None.
+      token_frequencies: see `TOKEN_FREQUENCIES`; uniform if None.
       metadata: JSON values about the origin.
 
     Raises:
-      ValueError: if a weight is not representable in `dtype` (−inf of a mask is).
+      ValueError: `dtype` cannot represent a weight (it can represent −inf of masks).
     """
     kept = {p: v for p, v in flatten(params).items() if not p.startswith(TRAINING_ONLY)}
     description = {
@@ -119,16 +120,16 @@ def save_model(
 def as_stored(
     arrays: Mapping[str, LazyArray], dtype: np.dtype | type
 ) -> dict[str, LazyArray]:
-    """What `MODEL_FILE` holds of a model's parameters.
+    """The arrays of `MODEL_FILE` for a model's parameters.
 
     Args:
       arrays: parameters of the codec.
-      dtype: floating-point type for all but those of the context model; int8 stands
-        for large kernels in 8 bits and float16 for the others.
+      dtype: floating-point type of all parameters but the context model's; int8 stores
+        large kernels in 8 bits and the others in float16.
 
     Raises:
-      ValueError: a weight of the context model does not fit its integers.  Reading
-        another array raises it too, if that does not fit `dtype`.
+      ValueError: a weight of the context model does not fit its integers.  Reading an
+        array that does not fit `dtype` also raises ValueError.
     """
     narrowed = {}
     if np.dtype(dtype) == np.int8:
@@ -164,7 +165,7 @@ def write_directory(
     description: Mapping[str, Any],
     weights: Mapping[str, Mapping[str, LazyArray]],
 ) -> dict[str, Any]:
-    """Writes the files of a directory, so that it never holds half of a model.
+    """Writes the files of a directory, which never holds half of a model.
 
     Args:
       directory: created if needed; an earlier model in it is replaced.
@@ -179,10 +180,10 @@ def write_directory(
     directory.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as renaming:
         if new:
-            # Does nothing where the files are there by then.
+            # Does nothing once the files exist.
             empty = functools.partial(_remove_if_empty, directory)
             renaming.enter_context(interruption.cleaning(empty))
-        # Left in reverse order: the configuration, which makes it a model, comes last.
+        # Contexts exit in reverse order: the configuration is put in place last.
         config = renaming.enter_context(replacing(directory / CONFIG_FILE))
         digests = {}
         for file, arrays in weights.items():
@@ -204,12 +205,12 @@ def write_directory(
 
 
 def check_new(path: Path, *, overwrite: bool, folder: bool) -> None:
-    """Raises UserError if writing would replace something, or will be impossible.
+    """Raises UserError if writing would replace something or is impossible.
 
     Args:
-      path: of a directory of weights or of a file.
-      overwrite: allow what replaces.
-      folder: which of the two it is.
+      path: a directory of weights, or a file.
+      overwrite: allow replacing.
+      folder: `path` is a directory.
     """
     if path.exists() and path.is_dir() != folder:
         raise UserError(f"{path} is a {'file' if folder else 'folder'} already")
@@ -230,7 +231,7 @@ def _remove_if_empty(directory: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new name beside `path` that becomes `path` if the block ends well."""
+    """A temporary file beside `path`, renamed to `path` if the block succeeds."""
     with temporary_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
@@ -240,7 +241,7 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
     """Reads a bundled model by name, or a model directory.
 
     Raises:
-      UserError: if there is no such model, or its files are damaged.
+      UserError: there is no such model, or its files are damaged.
     """
     directory = model_directory(name_or_dir)
     with reading(directory):
@@ -253,32 +254,39 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
             )
         if description["gaussian_tables"] != gaussian_tables_digest():
             raise UserError(
-                f"{directory} was made for other probability tables than those of this "
-                "version of dlf: its files need the version that made it"
+                f"{directory} needs other probability tables than those of this "
+                "version of dlf: use the version that wrote the model"
             )
         config = DLFConfig.from_dict(description["config"])
         arrays, digest = map_safetensors(directory / MODEL_FILE)
         tokens = _token_distributions(arrays.pop(TOKEN_FREQUENCIES, None), config)
-        params = nest(int8.widen(arrays))
+        params = int8.widen(arrays)
+        context = {p: params.pop(p) for p in list(params) if p.startswith(CONTEXT)}
+        context = {path.removeprefix(CONTEXT): x for path, x in context.items()}
         found = fingerprint(config, digest)
         if description["fingerprint"] != found.hex():
             raise ValueError(f"{CONFIG_FILE} is not the one of its {MODEL_FILE}")
         return LoadedModel(
             name=description["name"],
             config=config,
-            params=params,
-            context=IntegerContext(flatten(params["context"]), config.skip_threshold),
+            params=nest(params),
+            context=IntegerContext(context, config.skip_threshold),
             tokens=tokens,
+            num_params=sum(
+                x.size
+                for path, x in (params | context).items()
+                if not path.endswith("/shift")
+            ),
             fingerprint=found,
             metadata=description["metadata"],
         )
 
 
 def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
-    """Name and parameters of all that a directory has for training to start from.
+    """Name and parameters of a directory that initialises training.
 
     Raises:
-      UserError: if there is no such model, or its files are damaged.
+      UserError: there is no such model, or its files are damaged.
     """
     description, arrays = read_directory(name_or_dir)
     return description["name"], nest({path: a.read() for path, a in arrays.items()})
@@ -287,13 +295,12 @@ def load_donor(name_or_dir: Path | str) -> tuple[str, dict[str, Any]]:
 def read_directory(
     name_or_dir: Path | str,
 ) -> tuple[dict[str, Any], dict[str, LazyArray]]:
-    """What `CONFIG_FILE` says, and the parameters in all files, in floating point.
+    """Content of `CONFIG_FILE`, and the parameters of all files in floating point.
 
-    Of the context model these are the weights before rounding where `TRAINING_FILE`
-    holds them.
+    Weights of the context model are unrounded where `TRAINING_FILE` holds them.
 
     Raises:
-      UserError: if there is no such model, or its files are damaged.
+      UserError: there is no such model, or its files are damaged.
     """
     directory = model_directory(name_or_dir)
     with reading(directory):
@@ -311,19 +318,30 @@ def read_directory(
 
 
 def is_directory_of_weights(path: Path) -> bool:
-    """Whether a folder is a model or a part of one, and no training run."""
+    """Returns True for a model or a part of a model, False for a training run."""
     return any((path / file).is_file() for file in (MODEL_FILE, TRAINING_FILE))
 
 
+def stored_fingerprint(name_or_dir: Path | str) -> bytes:
+    """The fingerprint in `CONFIG_FILE`, which `load_model` checks.
+
+    Raises:
+      UserError: there is no such model, or its `CONFIG_FILE` is damaged.
+    """
+    directory = model_directory(name_or_dir)
+    with reading(directory):
+        return bytes.fromhex(_description(directory)["fingerprint"])
+
+
 def fingerprint(config: DLFConfig, digest: str) -> bytes:
-    """What tells models apart, of their sizes and the digest of their arrays."""
+    """The identity of a model: SHA-256 over sizes, array digest and Gaussian tables."""
     sizes = strict_json.dumps(config.identity(), sort_keys=True)
     facts = f"{sizes} {digest} {gaussian_tables_digest()}"
     return hashlib.sha256(facts.encode()).digest()
 
 
 def bundled_models() -> list[str]:
-    """Names of the models that come with the package."""
+    """Names of the models in the package."""
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_FILE}"))
 
 
@@ -348,7 +366,7 @@ def model_directory(name_or_dir: Path | str) -> Path:
     """The folder of a bundled model, or a folder as it is.
 
     Raises:
-      UserError: if there is no model in it.
+      UserError: the folder holds no model.
     """
     if str(name_or_dir) in bundled_models():
         return BUNDLED / str(name_or_dir)
@@ -364,7 +382,7 @@ def model_directory(name_or_dir: Path | str) -> Path:
 
 @contextlib.contextmanager
 def reading(directory: Path) -> Iterator[None]:
-    """Turns what damaged files cause into a UserError."""
+    """Turns the exceptions that damaged files cause into a UserError."""
     try:
         yield
     except (

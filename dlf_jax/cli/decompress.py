@@ -14,7 +14,6 @@ from dlf_jax.cli.session import (
     without_collection,
 )
 from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
-from dlf_jax.errors import UserError
 from dlf_jax.limits import Limits
 
 
@@ -51,48 +50,39 @@ def decompress(
     limits: Limits,
 ) -> None:
     """Gets the image of the file IN back, - for stdin."""
+    from dlf_jax.codec.container import DAMAGED, parse
     from dlf_jax.codec.info import file_info
     from dlf_jax.data.image_io import check_extension, encode_image
 
     start = time.perf_counter()
     data = source.read()
     with errors_about(source):
-        about = file_info(data, damaged=best_effort)
+        file = parse(data, damaged=best_effort)
+    about = file_info(file)
     output = output or source.output(".decoded.png")
     extension = output.extension or (".png" if output.is_stream else "")
     check_extension(extension)
     output.check(force)
     with status(f"decompressing {source}"):
         if model is None:
-            codec = load_codec_for(data, limits, damaged=best_effort)
+            codec = load_codec_for(file, limits)
         else:
             codec = load_codec(model, limits)
         loaded = time.perf_counter()
         with errors_about(source):
             if best_effort:
-                image, share = codec.salvage(data)
+                image, share = codec.salvage(file)
             else:
-                image, share = codec.decompress(data), 1.0
+                image, share = codec.reconstruct(file), 1.0
     decoded = time.perf_counter()
     output.write(encode_image(image, extension), force)
 
-    if best_effort and (damage := _damage(data)):
+    if not file.intact:
         output.note(
-            f"{damage}; {share:.0%} of its symbols were there, some may be wrong"
+            f"{DAMAGED}; {share:.0%} of its symbols were there, some may be wrong"
         )
     output.report(
         f"{output}: {about.width}x{about.height} from {about.num_bytes:,} bytes, "
         f"{about.bpp:.4f} bpp (rate {about.rate}, {codec.model.name})",
         f"loading {loaded - start:.2f} s, decoding {decoded - loaded:.2f} s",
     )
-
-
-def _damage(data: bytes) -> str:
-    """Says what is wrong with a file that was decoded all the same, if anything is."""
-    from dlf_jax.codec.info import file_info
-
-    try:
-        file_info(data)
-    except UserError as error:
-        return str(error)
-    return ""

@@ -10,11 +10,12 @@ from dlf_jax.cli.streams import INPUT, Input
 @click.argument("source", metavar="FILE", type=INPUT)
 def info(source: Input) -> None:
     """Says what FILE holds, - for stdin, without decoding it."""
+    from dlf_jax.codec.container import parse
     from dlf_jax.codec.info import file_info
 
     data = source.read()
     with errors_about(source):
-        about = file_info(data)
+        about = file_info(parse(data))
     header_bytes = about.num_bytes - about.payload_bytes
     for name, value in (
         ("image", f"{about.width}x{about.height}"),

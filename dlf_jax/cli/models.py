@@ -7,20 +7,13 @@ import click
 def models() -> None:
     """Lists the models that come with dlf."""
     from dlf_jax.checkpoints.store import bundled_models, load_model
-    from dlf_jax.codec import spec
+    from dlf_jax.codec.format import MODEL_ID_BYTES
 
     click.echo(f"{'name':12} {'model':8} {'parameters':>10}  {'rates':6} tile")
     for name in bundled_models():
         model = load_model(name)
         click.echo(
-            f"{name:12} {model.fingerprint[: spec.MODEL_ID_BYTES].hex():8} "
-            f"{_count(model.params) / 1e6:>8.1f} M  0 to {model.config.num_rates - 1} "
+            f"{name:12} {model.fingerprint[:MODEL_ID_BYTES].hex():8} "
+            f"{model.num_params / 1e6:>8.1f} M  0 to {model.config.num_rates - 1} "
             f"{model.config.tile_size} px"
         )
-
-
-def _count(params) -> int:
-    """Values in a tree of arrays."""
-    if hasattr(params, "values"):
-        return sum(_count(value) for value in params.values())
-    return params.size

@@ -76,14 +76,14 @@ def load_codec(
 
 
 def load_codec_for(
-    data: bytes, limits: Limits, *, damaged: bool
+    file: "dlf_jax.codec.container.ParsedFile", limits: Limits
 ) -> "dlf_jax.codec.codec.Codec":
     """The codec of the bundled model that wrote a file, with the compile cache on."""
     from dlf_jax.codec import catalog
     from dlf_jax.compile_cache import enable_compile_cache
 
     enable_compile_cache()
-    return catalog.load_for(data, limits, damaged=damaged)
+    return catalog.load_for(file, limits)
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""From uint8 images to bytes and back."""
+"""The codec: uint8 images to bytes and back."""

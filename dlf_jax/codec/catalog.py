@@ -1,4 +1,4 @@
-"""Which model a name, a folder or a file means."""
+"""Codecs by model name, by model directory, or by the file to decode."""
 
 import functools
 from pathlib import Path
@@ -8,21 +8,23 @@ from dlf_jax.checkpoints.store import (
     bundled_models,
     load_model,
     model_directory,
+    stored_fingerprint,
 )
 from dlf_jax.codec.codec import Codec
-from dlf_jax.codec.info import file_info
+from dlf_jax.codec.container import ParsedFile
+from dlf_jax.codec.format import MODEL_ID_BYTES
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
 
 def load(name_or_dir: str, limits: Limits = DEFAULT_LIMITS) -> Codec:
-    """The codec of a bundled model or a model directory, read once unless it changes.
+    """The codec of a bundled model or a model directory, cached until its files change.
 
     Raises:
       UserError: there is no such model, or its files are damaged.
     """
     directory = model_directory(name_or_dir).resolve()
-    # Files of models are replaced and never written into, this one last.
+    # Models are replaced file by file, never in place, and this file comes last.
     written = (directory / CONFIG_FILE).stat()
     return _read(directory, (written.st_ino, written.st_mtime_ns), limits)
 
@@ -32,21 +34,18 @@ def _read(directory: Path, version: tuple[int, int], limits: Limits) -> Codec:
     return Codec(load_model(directory), limits)
 
 
-def load_for(
-    data: bytes, limits: Limits = DEFAULT_LIMITS, *, damaged: bool = False
-) -> Codec:
+def load_for(file: ParsedFile, limits: Limits = DEFAULT_LIMITS) -> Codec:
     """The codec of the bundled model that wrote a file.
 
     Raises:
-      UserError: the file is damaged, unless that is expected, or no bundled model wrote
-        it.
+      UserError: no bundled model wrote the file.
     """
-    wanted = file_info(data, damaged=damaged).model_id
+    wanted = file.header.model_id
     for name in bundled_models():
-        codec = load(name, limits)
-        if codec.model_id.hex() == wanted:
-            return codec
+        # Loading checks this fingerprint against the weights.
+        if stored_fingerprint(name)[:MODEL_ID_BYTES] == wanted:
+            return load(name, limits)
     raise UserError(
-        f"the file needs model {wanted}, which does not come with this version: see "
-        "`dlf models`, or name its folder as the model"
+        f"the file needs model {wanted.hex()}, which does not come with this version: "
+        "see `dlf models`, or name its folder as the model"
     )

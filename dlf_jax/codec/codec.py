@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from dlf_jax.checkpoints.store import LoadedModel
-from dlf_jax.codec import spec
-from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.codec.container import Header, ParsedFile, pack, parse
+from dlf_jax.codec.format import MODEL_ID_BYTES
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
 from dlf_jax.codec.network import CompiledNetwork
 from dlf_jax.entropy_coding.coders import CODERS, coder_id
@@ -24,12 +24,12 @@ Image = UInt8[np.ndarray, "H W 3"]
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-    """All that a file says about the content of an image.
+    """The coded content of an image.
 
     Attributes:
       tokens: semantic code indices, tiles in reading order.
       symbols: detail symbols of the four parts, in the order of the file.
-      y_hat: the detail latent that they stand for.
+      y_hat: the decoded detail latent.
     """
 
     tokens: Int[np.ndarray, "T K"]
@@ -38,15 +38,15 @@ class Code:
 
 
 class _Layout:
-    """What follows from the size of an image.
+    """Sizes of the padded image, its latent and its tokens.
 
     Attributes:
-      height, width: of the padded image.
-      grid: (height, width) of the detail latent.
+      height, width: of the padded image, in pixels.
+      grid: (height, width) of the detail latent, in cells.
       tokens: shape of the semantic code, (tiles, tokens of a tile).
-      min_payload: whole bytes of the least information of the tokens.  No payload is
-        shorter, so that short files cannot claim large images where tokens cost bits;
-        an encoder that gets by with less, by luck, appends zeros.
+      min_payload: least payload, in bytes: the fewest bits that the tokens can take.
+        The encoder pads shorter payloads with zeros, so that a short file cannot claim
+        a large image.
     """
 
     def __init__(self, model: LoadedModel, height: int, width: int, limits: Limits):
@@ -71,10 +71,10 @@ class Codec:
 
     Args:
       model: as returned by `dlf_jax.checkpoints.store.load_model`.
-      limits: larger images are refused, in and out.
+      limits: larger images are rejected by both directions.
 
     Attributes:
-      network: its analysis and synthesis.
+      network: compiled analysis and synthesis.
     """
 
     def __init__(self, model: LoadedModel, limits: Limits = DEFAULT_LIMITS):
@@ -89,17 +89,17 @@ class Codec:
 
     @property
     def model_id(self) -> bytes:
-        """What files carry to name this model."""
-        return self.model.fingerprint[: spec.MODEL_ID_BYTES]
+        """The start of the model's fingerprint, which its files carry."""
+        return self.model.fingerprint[:MODEL_ID_BYTES]
 
     @property
     def num_rates(self) -> int:
-        """Rate indices run from 0, the smallest files, to ``num_rates - 1``."""
+        """Number of rate points; rate 0 gives the smallest files."""
         return self.model.config.num_rates
 
     @property
     def default_rate(self) -> int:
-        """The middle of the rates."""
+        """The middle rate index."""
         return self.num_rates // 2
 
     def compress(
@@ -109,20 +109,20 @@ class Codec:
         *,
         coder: str = "range",
     ) -> bytes | list[bytes]:
-        """Files of images.
+        """Compresses one image or a list of images.
 
         Args:
           images: one image, uint8 (H, W, 3), or a list of them, of any sizes.  Each
             gives the same bytes alone as in a list.
           rate: rate index; `default_rate` if None.
-          coder: name of an entropy coder, see `dlf_jax.entropy_coding.coders`; files of
-            the default one can be read everywhere.
+          coder: name of an entropy coder, see `dlf_jax.entropy_coding.coders`; every
+            installation reads files of the default coder.
 
         Returns:
           The bytes of one file, or a list of them.
 
         Raises:
-          UserError: an argument is not of the kind described, or the entropy coder is
+          UserError: an argument has the wrong type or value, or the entropy coder is
             not installed.
         """
         if isinstance(images, list):
@@ -132,40 +132,51 @@ class Codec:
         return self.encode(images, rate, coder=coder)[0]
 
     def decompress(self, data: bytes | list[bytes]) -> Image | list[Image]:
-        """Images of files; the inverse of `compress` up to its loss.
+        """Decompresses one file or a list of files.
 
         Raises:
           UserError: a file is damaged or was written with another model.
         """
         if isinstance(data, list):
             return [self.decompress(one) for one in data]
-        header, layout, payload = self._read(data)
-        return self._paint(header, layout, self._decoder(header, payload))
+        return self.reconstruct(parse(data))
 
-    def salvage(self, data: bytes) -> tuple[Image, float]:
-        """The image of a file that may be damaged, as far as its bits go.
-
-        Where they end, or are impossible, the rest is what the model expects.  Nothing
-        tells whether a byte was changed: everything behind it may be wrong.
-
-        Returns:
-          (image, share of the symbols that were there to be read).
+    def reconstruct(self, file: ParsedFile) -> Image:
+        """The image of a parsed file.
 
         Raises:
-          UserError: the header is damaged, or the file was written with another model.
+          UserError: the file is damaged or was written with another model.
         """
-        with contextlib.suppress(UserError):
-            return self.decompress(data), 1.0
-        header, layout, payload = self._read(data, damaged=True)
+        layout = self._layout_of(file)
+        return self._synthesize(file.header, layout, self._decoder(file))
+
+    def salvage(self, file: ParsedFile) -> tuple[Image, float]:
+        """The image of a file that may be damaged, as far as its bits reach.
+
+        Symbols after the end of the stream, or after impossible bits, take the value
+        that the model considers likeliest.  A changed byte cannot be located: all
+        symbols after that byte may be wrong.
+
+        Returns:
+          (image, fraction of the symbols that were read from the stream).
+
+        Raises:
+          UserError: the file was written with another model or another rate, or its
+            image is too large.
+        """
+        if file.intact:
+            with contextlib.suppress(UserError):
+                return self.reconstruct(file), 1.0
+        layout = self._layout_of(file, damaged=True)
         decoder = SalvagingDecoder(
-            self._decoder(header, payload), self._distributions, len(payload)
+            self._decoder(file), self._distributions, len(file.payload)
         )
-        return self._paint(header, layout, decoder), decoder.share
+        return self._synthesize(file.header, layout, decoder), decoder.share
 
     def encode(
         self, image: Image, rate: int, *, coder: str = "range"
     ) -> tuple[bytes, Code]:
-        """The file of one image, and what a decoder will find in it."""
+        """Encodes one image; returns the file and the content that it decodes to."""
         number = coder_id(coder)
         encoder = CODERS[number].encoder(self._distributions)
         if not (isinstance(rate, int | np.integer) and 0 <= rate < self.num_rates):
@@ -186,9 +197,10 @@ class Codec:
         return pack(header, payload), Code(tokens, symbols, y_hat)
 
     def decode(self, data: bytes) -> tuple[Header, Code]:
-        """What is in a file, before it becomes an image."""
-        header, layout, payload = self._read(data)
-        return header, self._decode(header, layout, self._decoder(header, payload))
+        """Decodes a file up to the latents; `decompress` also synthesizes the image."""
+        file = parse(data)
+        layout = self._layout_of(file)
+        return file.header, self._decode(file.header, layout, self._decoder(file))
 
     def _decode(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Code:
         tokens = decoder.decode(np.tile(self._token_rows, layout.tokens[0]))
@@ -196,24 +208,24 @@ class Codec:
         symbols, y_hat = decode_latent(context, decoder)
         return Code(tokens.reshape(layout.tokens), symbols, y_hat)
 
-    def _paint(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Image:
-        """Decodes while the synthesis is compiled, then runs it."""
+    def _synthesize(
+        self, header: Header, layout: _Layout, decoder: SymbolDecoder
+    ) -> Image:
+        """Decodes while the synthesis is being compiled, then runs the synthesis."""
         self.network.prepare_synthesis(layout.tokens, layout.grid)
         code = self._decode(header, layout, decoder)
         image = self.network.synthesize(code.tokens, code.y_hat, header.rate)
         return image[: header.height, : header.width]
 
-    def _decoder(self, header: Header, payload: bytes) -> SymbolDecoder:
-        return CODERS[header.coder].decoder(payload, self._distributions)
+    def _decoder(self, file: ParsedFile) -> SymbolDecoder:
+        return CODERS[file.header.coder].decoder(file.payload, self._distributions)
 
     def _layout(self, height: int, width: int) -> _Layout:
         return _Layout(self.model, height, width, self.limits)
 
-    def _read(
-        self, data: bytes, *, damaged: bool = False
-    ) -> tuple[Header, _Layout, bytes]:
-        """Header, layout and payload of a file that this model can decode."""
-        header, payload = unpack(data, damaged=damaged)
+    def _layout_of(self, file: ParsedFile, *, damaged: bool = False) -> _Layout:
+        """The layout of a file, once this model is known to decode it."""
+        header = file.header
         if header.model_id != self.model_id:
             raise UserError(
                 f"the file was written with model {header.model_id.hex()}, not with "
@@ -222,9 +234,9 @@ class Codec:
         if header.rate >= self.num_rates:
             raise UserError(f"the file is damaged: there is no rate {header.rate}")
         layout = self._layout(header.height, header.width)
-        if len(payload) < layout.min_payload and not damaged:
+        if len(file.payload) < layout.min_payload and not damaged:
             raise UserError("the file is damaged: it is too short for its image")
-        return header, layout, payload
+        return layout
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -1,31 +1,31 @@
-"""The header around the entropy-coded payload, see docs/format.md.
+"""Header and checksum around the entropy-coded payload (docs/format.md#header).
 
-14 bytes for images from 128 to 16383 pixels a side.  The checksum finds every damage
-within 16 consecutive bits and all but one in 65536 others.
+The header takes 14 bytes for images from 128 to 16383 pixels a side.  The checksum
+detects every error within 16 consecutive bits, and all but one in 65536 other errors.
 """
 
 import binascii
 import dataclasses
 
-from dlf_jax.codec import spec
+from dlf_jax.codec.format import FORMAT_VERSION, MAGIC, MODEL_ID_BYTES
 from dlf_jax.entropy_coding.coders import CODERS
 from dlf_jax.errors import UserError
 
 _CHECKSUM_BYTES = 2
-# No field needs more: larger numbers only come from damaged files.
+# Larger numbers come from damaged files only.
 _MAX_VARINT_BYTES = 5
-_DAMAGED = "the file is truncated or damaged"
+DAMAGED = "the file is truncated or damaged"
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What a file says about itself.
+    """The fields of a file's header.
 
     Attributes:
-      model_id: first bytes of the fingerprint of the model that wrote it.
+      model_id: first bytes of the fingerprint of the model that wrote the file.
       rate: rate index, 0 for the smallest files.
       width, height: of the image, in pixels.
-      coder: entropy coder of the payload, see `entropy_coding.coders`.
+      coder: number of the payload's entropy coder, see `entropy_coding.coders`.
     """
 
     model_id: bytes
@@ -35,12 +35,29 @@ class Header:
     coder: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class ParsedFile:
+    """A file split into its parts, each checked once.
+
+    Attributes:
+      header: its fields.
+      payload: the entropy-coded bytes.
+      num_bytes: size of the whole file.
+      intact: the checksum fits.
+    """
+
+    header: Header
+    payload: bytes
+    num_bytes: int
+    intact: bool = True
+
+
 def pack(header: Header, payload: bytes) -> bytes:
     """Returns the bytes of a file."""
     head = b"".join(
         (
-            spec.MAGIC,
-            bytes([header.coder << 4 | spec.FORMAT_VERSION]),
+            MAGIC,
+            bytes([header.coder << 4 | FORMAT_VERSION]),
             header.model_id,
             _varint(header.rate),
             _varint(header.width),
@@ -50,31 +67,28 @@ def pack(header: Header, payload: bytes) -> bytes:
     return head + _checksum(head, payload) + payload
 
 
-def unpack(data: bytes, *, damaged: bool = False) -> tuple[Header, bytes]:
-    """Checks a file and splits it.
+def parse(data: bytes, *, damaged: bool = False) -> ParsedFile:
+    """Checks a file and splits it into header and payload.
 
     Args:
       data: the whole file.
-      damaged: accept a checksum that does not fit.
-
-    Returns:
-      (header, payload).
+      damaged: accept a wrong checksum.
 
     Raises:
-      UserError: the file is no DLF file, or damaged, or needs a newer version.
+      UserError: the bytes are no DLF file, are damaged, or need a newer version.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
         raise UserError(f"files are bytes, not {type(data).__name__}")
     data = bytes(data)
     if not data:
         raise UserError("the file is empty")
-    if data[: len(spec.MAGIC)] != spec.MAGIC[: len(data)]:
+    if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise UserError("this is not a DLF file")
-    start = len(spec.MAGIC) + 1 + spec.MODEL_ID_BYTES
+    start = len(MAGIC) + 1 + MODEL_ID_BYTES
     if len(data) < start:
-        raise UserError(_DAMAGED)
-    coder, version = divmod(data[len(spec.MAGIC)], 16)
-    if version != spec.FORMAT_VERSION or coder not in CODERS:
+        raise UserError(DAMAGED)
+    coder, version = divmod(data[len(MAGIC)], 16)
+    if version != FORMAT_VERSION or coder not in CODERS:
         raise UserError("the file is damaged or was written by a newer version of dlf")
     fields = []
     end = start
@@ -83,13 +97,15 @@ def unpack(data: bytes, *, damaged: bool = False) -> tuple[Header, bytes]:
         fields.append(value)
     payload = data[end + _CHECKSUM_BYTES :]
     found = data[end : end + _CHECKSUM_BYTES]
-    if found != _checksum(data[:end], payload) and not damaged:
-        raise UserError(_DAMAGED)
+    intact = found == _checksum(data[:end], payload)
+    if not (intact or damaged):
+        raise UserError(DAMAGED)
     rate, width, height = fields
     if not width * height:
         raise UserError(f"the file holds {width} x {height} pixels")
-    model_id = data[start - spec.MODEL_ID_BYTES : start]
-    return Header(model_id, rate, width, height, coder), payload
+    model_id = data[start - MODEL_ID_BYTES : start]
+    header = Header(model_id, rate, width, height, coder)
+    return ParsedFile(header, payload, len(data), intact)
 
 
 def _checksum(head: bytes, payload: bytes) -> bytes:
@@ -106,10 +122,10 @@ def _varint(value: int) -> bytes:
 
 
 def _read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """Value and the position after it."""
+    """The value and the position after its last byte."""
     value = 0
     for i, byte in enumerate(data[start : start + _MAX_VARINT_BYTES]):
         value |= (byte & 127) << 7 * i
         if byte < 128:
             return value, start + i + 1
-    raise UserError(_DAMAGED)
+    raise UserError(DAMAGED)

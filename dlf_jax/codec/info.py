@@ -1,8 +1,8 @@
-"""What a file says about itself."""
+"""Facts about a file that need no model."""
 
 import dataclasses
 
-from dlf_jax.codec.container import unpack
+from dlf_jax.codec.container import ParsedFile
 from dlf_jax.entropy_coding.coders import CODERS
 
 
@@ -15,8 +15,8 @@ class FileInfo:
       rate: rate index, 0 for the smallest files.
       model_id: hexadecimal start of the fingerprint of the model that wrote the file.
       coder: name of the entropy coder that wrote the payload.
-      num_bytes: of the whole file.
-      payload_bytes: of them, those that are entropy coded.
+      num_bytes: size of the whole file.
+      payload_bytes: size of its entropy-coded part.
     """
 
     width: int
@@ -33,19 +33,15 @@ class FileInfo:
         return 8 * self.num_bytes / (self.width * self.height)
 
 
-def file_info(data: bytes, *, damaged: bool = False) -> FileInfo:
-    """Reads the header of a file and checks the rest, unless it may be damaged.
-
-    Raises:
-      UserError: it is no intact DLF file.
-    """
-    header, payload = unpack(data, damaged=damaged)
+def file_info(file: ParsedFile) -> FileInfo:
+    """The facts of a parsed file."""
+    header = file.header
     return FileInfo(
         width=header.width,
         height=header.height,
         rate=header.rate,
         model_id=header.model_id.hex(),
         coder=CODERS[header.coder].name,
-        num_bytes=len(data),
-        payload_bytes=len(payload),
+        num_bytes=file.num_bytes,
+        payload_bytes=len(file.payload),
     )

@@ -1,7 +1,7 @@
-"""Analysis and synthesis of a loaded model as compiled functions between host arrays.
+"""Analysis and synthesis of a loaded model as compiled functions of host arrays.
 
-The functions below import the model where they trace it, not before: a program that
-comes from the cache does not need it.
+The functions below import the model while tracing: programs from the cache need no
+model code.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from dlf_jax.typing import Float, Int, UInt8
 class CompiledNetwork:
     """Analysis and synthesis of single images.
 
-    The context model is not here: it is not compiled, but computes with integers on the
-    host, so that files move between machines.
+    The context model is not compiled: it computes in integers on the host, so that
+    every machine decodes a file to the same symbols.
 
     Args:
       model: the model.
-      max_memory: bytes that one run may need, see `Program`.
+      max_memory: most bytes of one run, see `Program`.
     """
 
     def __init__(self, model: LoadedModel, max_memory: int):
@@ -48,7 +48,7 @@ class CompiledNetwork:
     def prepare_synthesis(
         self, token_shape: tuple[int, int], grid: tuple[int, int]
     ) -> None:
-        """Starts to compile what `synthesize` needs."""
+        """Starts to compile `synthesize` for a size, in the background."""
         tokens = jax.ShapeDtypeStruct(token_shape, np.int32)
         latent = jax.ShapeDtypeStruct(self._latent_shape(grid), np.float32)
         self._synthesize.prepare(tokens, latent, _batch(0))
@@ -56,7 +56,7 @@ class CompiledNetwork:
     def analyze(
         self, image: UInt8[np.ndarray, "H W 3"], rate: int
     ) -> tuple[Int[np.ndarray, "T K"], Float[np.ndarray, "1 h w N"]]:
-        """Tokens and detail latent of an image whose sides are multiples of a tile."""
+        """Tokens and detail latent of an image; its sides are multiples of a tile."""
         tokens, y = self._analyze(image[None], _batch(rate))
         return np.asarray(tokens), np.asarray(y)
 

@@ -1,8 +1,8 @@
 """Compiled functions that start fast: in the background, and from the user's cache.
 
-jax's compilation cache saves XLA's work, but not the tracing of a model, which takes
-about as long, nor the import of the libraries that tracing needs.  Where that cache is
-on, traced programs (StableHLO, which is data) are kept beside it.
+jax's compilation cache saves XLA's work, but neither the tracing of a model, which
+takes about as long, nor the import of the libraries that tracing needs.  Where jax's
+cache is on, traced programs (StableHLO, which is data) are cached beside it.
 """
 
 import concurrent.futures
@@ -22,7 +22,7 @@ from dlf_jax.compile_cache import local_folder, read_entry, write_entry
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
 
-# What a traced program depends on, besides its configuration.
+# Parts of the package that determine a traced program, besides its configuration.
 _SOURCES = ("ops", "nn", "entropy", "models", "codec")
 
 _workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="dlf-compile")
@@ -31,17 +31,16 @@ _workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="dlf-comp
 class Program:
     """A function of fixed parameters and of arrays, compiled for every set of shapes.
 
-    Compilation runs in a thread of its own, so that it can start early, and so that
-    jax's context managers around a call do not change what is computed.
+    Compilation runs in another thread: it can start early, and jax's context managers
+    around a call do not affect the program.
 
     Args:
-      build: returns the function of (parameters, *arrays).  It is called only where a
-        program must be traced, and imports what that needs.
+      build: returns the function of (parameters, *arrays); called only where a program
+        must be traced, and imports the model code.
       params: tree of arrays.
-      identity: JSON values that tell this function from others of the same sources.
-      device: where it runs.
-      max_memory: bytes of arguments, results and temporaries; a program that needs
-        more is not run.
+      identity: JSON values that distinguish this function from others of the package.
+      device: device of parameters and computation.
+      max_memory: most bytes of arguments, results and temporaries together.
     """
 
     def __init__(
@@ -64,25 +63,25 @@ class Program:
         """Runs the program; results stay on its device.
 
         Raises:
-          UserError: it needs too much memory.
+          UserError: the program needs more memory than `max_memory`.
         """
         future = self.prepare(*arrays)
         error = future.exception()
         if isinstance(error, UserError):
-            # The one that is kept would hold the frames of all that meet it.
+            # A copy: the stored error would keep the frames of every caller alive.
             raise UserError(str(error))
         if error is not None:
-            with self._lock:  # it may not happen again
+            with self._lock:  # the next attempt may succeed
                 kept = self._compiled.items()
                 self._compiled = {k: f for k, f in kept if f is not future}
             raise error
         return future.result()(self._params, *arrays)
 
     def prepare(self, *arrays: Any) -> concurrent.futures.Future:
-        """Starts to compile, unless that has been done.
+        """Starts to compile for some shapes, once.
 
         Args:
-          arrays: arrays, or `jax.ShapeDtypeStruct`s of them.
+          arrays: arrays, or `jax.ShapeDtypeStruct`s of arrays.
 
         Returns:
           A future of the compiled function.
@@ -116,7 +115,7 @@ class Program:
         return compiled
 
     def _check_memory(self, sizes: Any) -> None:
-        """Compares with the limit what XLA says that a run needs, where it does."""
+        """Compares XLA's memory estimate, where there is one, with the limit."""
         if sizes is None:
             return
         needed = (
@@ -149,7 +148,7 @@ class Program:
 
 
 def _cache_folder() -> Path | None:
-    """Where traced programs are kept; None where jax's own cache is off or remote."""
+    """Folder of traced programs; None where jax's own cache is off or remote."""
     folder = local_folder()
     return folder and folder / "dlf_jax_programs"
 

@@ -2,9 +2,9 @@
 
 See docs/architecture.md#four-step-context-model.
 
-Encoder, decoder and rate estimate all drive the same `step`::
+Encoder, decoder and rate estimate all use the same `step`::
 
-    prior = model.prior(rate, grid)          # what is known without any symbol
+    prior = model.prior(rate, grid)          # before the first symbol
     decoded = 0
     for k in 0 … 3:
         scales, means = model.step(k, decoded, prior)      # masked to part k
@@ -27,12 +27,12 @@ from dlf_jax.typing import Array, Float, Int
 
 @struct.dataclass
 class Prior:
-    """What the context model knows before the first symbol, on the latent grid.
+    """State of the context model before the first symbol, on the latent grid.
 
     Attributes:
       step: quantisation step, at least 0.5.
       scales, means: parameters of part 0, before masking.
-      common: features every later part sees.
+      common: features that all later parts take.
     """
 
     step: Float[Array, "B h w N"]
@@ -47,10 +47,10 @@ class FourStepOutput:
 
     Attributes:
       symbols: rounded residuals (straight-through).
-      residuals: the same before rounding.
+      residuals: the values before rounding.
       scales: Gaussian scales, zero where a symbol is skipped.
       means: predicted means.
-      y_hat: decoded latent, in the units of the latent itself.
+      y_hat: decoded latent, in units of the latent.
     """
 
     symbols: Float[Array, "B h w N"]

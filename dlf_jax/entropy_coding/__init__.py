@@ -1,1 +1,1 @@
-"""Host-side entropy coding on integers.  NumPy only: nothing here imports jax."""
+"""Entropy coding in integers on the host, in NumPy: no module here imports jax."""

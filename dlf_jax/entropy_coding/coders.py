@@ -1,4 +1,4 @@
-"""The entropy coders, by the number and the name that files and users know them by."""
+"""Registry of entropy coders: number in files, name for users."""
 
 import dataclasses
 import importlib
@@ -11,12 +11,12 @@ from dlf_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Coder:
-    """An implementation of both interfaces.
+    """An implementation of `SymbolEncoder` and `SymbolDecoder`.
 
     Attributes:
-      name: what users call it.
-      module: where it is, below this package; imported when it is used.
-      library: distribution that it needs.
+      name: name for users.
+      module: module of this package, imported on first use.
+      library: required package on PyPI.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Coder:
             ) from error
 
 
-# By the number that files carry.  Only the first is there on every installation.
+# By the number in files.  Every installation has the first one.
 CODERS: dict[int, Coder] = {
     0: Coder("range", "range_coder", "constriction"),
     1: Coder("tfc", "tfc_coder", "tensorflow-compression-ops"),

@@ -1,9 +1,9 @@
 """Layers in exact integer arithmetic, the same on every machine.
 
-A value v of a map stands for v / ONE.  Values are integers within ±LIMIT, carried in
-float64: as long as no partial sum of a layer can reach 2^53, its matrix product is
-exact in whatever order a library adds.  The kernel of a layer is W / 2^shift with
-16-bit integers W; its result is rounded to an integer, half up, and clipped to ±LIMIT.
+A value v of a map represents v / ONE.  Values are integers within ±LIMIT, carried in
+float64: while no partial sum of a layer can reach 2^53, the matrix product is exact in
+any order of summation.  A layer's kernel is W / 2^shift with 16-bit integers W; results
+are rounded half up to integers and clipped to ±LIMIT.
 """
 
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ def quantize(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Integer weights of floating-point ones.
 
     Args:
-      params: by path; a path that ends in "kernel" is of a layer's weights, all others
-        are added to, or are, maps.
+      params: path -> weights; paths ending in "kernel" are multiplied with maps, all
+        others are maps or are added to maps.
 
     Returns:
       Kernels as int16 with one more path in "shift" each, all others as int32.
@@ -57,7 +57,7 @@ def quantize(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def dequantize(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """float32 weights that stand for the same numbers as those of `quantize`."""
+    """float32 weights with the values that the integers of `quantize` represent."""
     found = {}
     for path, value in params.items():
         layer, _, name = path.rpartition("/")
@@ -69,17 +69,17 @@ def dequantize(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def checked(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights as the layers below take them, once they are known to be exact.
+    """Checks that arithmetic is exact; returns weights in the form of the layers.
 
     Args:
       params: as from `quantize`, in any type.
 
     Returns:
-      In float64: kernels as the numbers that they stand for, biases with the half that
-      rounding adds, and all else as it is.
+      In float64: kernels divided by 2^shift, biases plus the half that rounding adds,
+      and all others unchanged.
 
     Raises:
-      ValueError: weights are no such integers, or a partial sum may not be exact.
+      ValueError: weights are no integers in range, or a partial sum may be inexact.
     """
     found = {path: np.asarray(value, np.float64) for path, value in params.items()}
     for path, value in found.items():
@@ -96,7 +96,7 @@ def checked(params: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             bias = np.abs(found.get(f"{layer}/bias", 0.0)).max(initial=0.0)
             if largest_sum + (bias + 1.0) * 2.0**shift >= _EXACT:
                 raise ValueError(f"{path}: sums of its products may not be exact")
-    # Powers of two: sums are as exact as they are of the integers.
+    # Division by powers of two keeps sums as exact as sums of the integers.
     kernels = {path: v for path, v in found.items() if path.endswith("/kernel")}
     for path, value in kernels.items():
         found[path] = value * 0.5 ** found.pop(path.removesuffix("kernel") + "shift")
@@ -118,7 +118,7 @@ def add(x: Map, y: Map) -> Map:
 def dense(layer: Layer, x: Map) -> Float[np.ndarray, "*S D"]:
     """A linear map of the last axis."""
     kernel = layer["kernel"]
-    rows = x.reshape(-1, len(kernel)) @ kernel  # one product, not one for every row
+    rows = x.reshape(-1, len(kernel)) @ kernel  # one product for all rows
     return _finish(layer, rows.reshape(*x.shape[:-1], -1))
 
 

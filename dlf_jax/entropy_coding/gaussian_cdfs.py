@@ -1,4 +1,4 @@
-"""How the stored Gaussian tables were made (docs/architecture.md#gaussian-tables)."""
+"""Construction of the stored Gaussian tables (docs/architecture.md#gaussian-tables)."""
 
 import math
 
@@ -50,14 +50,14 @@ def gaussian_cdfs(
 def row_starts(num_rows: int = 256) -> Float[np.ndarray, "starts"]:
     """The smallest float32 scale of every row but the first.
 
-    They turn the rule trunc((ln s - ln 0.11) / step) in float32
-    (docs/architecture.md#table-row-of-a-scale) into comparisons, which give the same
-    row on any machine.
+    Comparisons with these values replace the rule trunc((ln s - ln 0.11) / step) in
+    float32 (docs/architecture.md#table-row-of-a-scale), and give the same row on every
+    machine.
     """
     first, last = math.log(_SMALLEST_SCALE), math.log(_LARGEST_SCALE)
     step = np.float32((last - first) / (num_rows - 1))
     rows = np.arange(1, num_rows)
-    # Positive float32 values are ordered like their bit patterns: bisect those.
+    # Bisects bit patterns, which are ordered like positive float32 values.
     low = np.full(rows.shape, np.float32(_SMALLEST_SCALE / 2).view(np.int32))
     high = np.full(rows.shape, np.float32(_LARGEST_SCALE * 2).view(np.int32))
     while (high - low > 1).any():

@@ -1,8 +1,9 @@
 """The context model of a file: `FourStepContext` in exact integer arithmetic.
 
 Encoder and decoder must agree on the probability of every symbol to the last bit, on
-any two machines.  So files are not written with the floating-point network that was
-trained, but with this one, on the host, with weights that are rounded once and stored.
+any two machines.  Files are therefore coded with this integer network on the host,
+whose weights are rounded once and stored, and not with the trained floating-point
+network.
 """
 
 import functools
@@ -17,7 +18,7 @@ from jaxtyping import Float, Int
 from dlf_jax.entropy_coding import fixed_point as fp
 from dlf_jax.entropy_coding.partition import part_masks
 
-# Cells whose widest features are in memory at a time.
+# Cells whose widest features are held in memory at once.
 _CHUNK = 1024
 
 _PRIOR = ("prior_0", "prior_1")
@@ -81,10 +82,11 @@ class IntegerContext:
     def prior(
         self, rate: int, grid: tuple[int, int]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
-        """Step, scales and means of part 0 together, and what all later parts see.
+        """(step, scales and means of part 0; features common to all later parts).
 
-        Every cell starts from one vector, so that only the nearest borders tell cells
-        apart: all that are out of their reach are one cell of a smaller grid.
+        Every cell starts from the same vector, so that cells differ only by their
+        distance to the nearest borders: all cells beyond the reach of the filters are
+        computed as one cell of a smaller grid.
         """
         kernels = [self.layers[f"{name}/depth_conv"]["kernel"] for name in _PRIOR]
         reach = sum(len(kernel) // 2 for kernel in kernels)
@@ -96,7 +98,7 @@ class IntegerContext:
     def _small_prior(
         self, rate: int, grid: tuple[int, ...]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
-        """What `prior` repeats; kept for the next image."""
+        """The prior on the reduced grid; cached for the next image."""
         vector = self.prior_vector[rate]
         x = np.broadcast_to(vector, (*grid, len(vector)))
         with _one_thread:
@@ -108,11 +110,9 @@ class IntegerContext:
 class ImageContext:
     """`latent_coding.ContextModel` of one image.
 
-    All numbers that go in or out are multiples of 1/`fixed_point.ONE`, in float32,
-    which holds them exactly.
-
     Attributes:
-      quant_step: width of a quantisation step at every position, at least 0.5.
+      quant_step: width of a quantisation step at every position, at least 0.5: a
+        multiple of 1/`fixed_point.ONE`, exact in float32.
       skip_threshold: symbols with a smaller scale are not coded.
     """
 
@@ -121,38 +121,41 @@ class ImageContext:
         x, self._common = model.prior(rate, grid)
         step, self._scales, self._means = np.split(x, 3, axis=-1)
         self._masks = part_masks(*step.shape)
-        self.quant_step = _to_float(np.maximum(step, fp.ONE // 2))
+        step = np.maximum(step, fp.ONE // 2)
+        self.quant_step = (step / fp.ONE).astype(np.float32)
         self.skip_threshold = model.skip_threshold
 
     def step(
-        self, part: int, decoded: Float[np.ndarray, "1 h w N"]
-    ) -> tuple[Float[np.ndarray, "1 h w N"], Float[np.ndarray, "1 h w N"]]:
-        """Scales and means of a part, zero outside it, given all earlier parts."""
+        self, part: int, decoded: Float[np.ndarray, "h w N"]
+    ) -> tuple[Float[np.ndarray, "h w N"], Float[np.ndarray, "h w N"]]:
+        """Scales and means of a part, zero outside it, given all earlier parts.
+
+        Arguments and results are fixed-point numbers.
+        """
         if part == 0:
             scales, means = self._scales, self._means
         else:
-            seen = fp.saturate(np.rint(decoded[0].astype(np.float64) * fp.ONE))
-            x = np.concatenate([seen, self._common], axis=-1)
+            x = np.concatenate([fp.saturate(decoded), self._common], axis=-1)
             with _one_thread:
                 for name in (f"adaptor_{part}", *self._model.spatial):
                     x = self._model.block(name, x)
             scales, means = np.split(x, 2, axis=-1)
         mask = self._masks[part]
-        return _to_float(scales * mask), _to_float(means * mask)
+        return scales * mask, means * mask
 
 
 def _nearest(side: int, reach: int) -> Int[np.ndarray, "side"]:
-    """Of each cell, the one of min(side, 2 reach + 1) that is as far from the ends."""
+    """Index of the cell of the reduced grid that is as far from the nearest border."""
     cells = np.arange(side)
     left_out = max(side - 2 * reach - 1, 0)
     return np.maximum(np.minimum(cells, reach), cells - left_out)
 
 
 class _OneThread:
-    """Keeps matrix products to one thread, while any thread is in its block.
+    """Limits matrix products to one thread while any thread is in the block.
 
-    They are small, and several threads wait for each other at the end of each: beside
-    other work (a compilation, another image) that takes ten times as long.
+    The products are small, and threads would wait for each other after each product:
+    beside other work (a compilation, another image) ten times slower.
     """
 
     def __init__(self):
@@ -172,7 +175,3 @@ class _OneThread:
 
 
 _one_thread = _OneThread()
-
-
-def _to_float(x: Float[np.ndarray, "h w N"]) -> Float[np.ndarray, "1 h w N"]:
-    return (x / fp.ONE).astype(np.float32)[None]

@@ -15,12 +15,12 @@ import numpy as np
 
 NUM_PARTS = 4
 
-# Group that class a, b, c, d (row parity, column parity) codes in each part.
+# Group coded by class a, b, c, d (row parity, column parity) in each part.
 GROUP_OF_CLASS = np.array([[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 0, 1], [1, 0, 3, 2]])
 
 
 def part_masks(height: int, width: int, channels: int) -> np.ndarray:
-    """Which (cell, channel) each part codes.
+    """Masks of the (cell, channel) positions that each part codes.
 
     Args:
       height, width: cells of the latent.
@@ -37,7 +37,7 @@ def part_masks(height: int, width: int, channels: int) -> np.ndarray:
 def fold(x: np.ndarray) -> np.ndarray:
     """Sums the four channel groups: (..., C) to (..., C/4).
 
-    Of a masked part exactly one group is non-zero at each cell, so nothing is lost.
+    A masked part has one non-zero group at each cell, so the sum loses nothing.
     """
     return x.reshape(*x.shape[:-1], 4, x.shape[-1] // 4).sum(-2)
 

@@ -26,8 +26,8 @@ from dlf_jax.errors import UserError
 
 _WORD = 4  # bytes in a word of the library
 _WINDOW = 2 * _WORD  # bytes of its interval
-# An escaped value v >= 1 is coded as its number of bits after the leading one, uniform
-# in [0, _ESCAPE_SIZES), and then those bits.
+# An escaped value v >= 1 is coded as the number of bits after its leading one, uniform
+# in [0, _ESCAPE_SIZES), followed by these bits.
 _ESCAPE_SIZES = 16
 
 
@@ -115,18 +115,18 @@ class Decoder:
     def _decode(self, model, amount) -> Int[np.ndarray, "N"]:
         try:
             return self._coder.decode(model, amount)
-        except AssertionError as error:  # how the library reports impossible data
+        except AssertionError as error:  # the library's report of impossible data
             raise UserError("the file is damaged: its coded data is invalid") from error
 
 
 def _coding_order(rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "M"]:
-    """Positions of what is coded, by ascending row and then as they are."""
+    """Positions of the coded symbols by ascending row, in array order within a row."""
     order = np.argsort(rows, kind="stable")
     return order[np.searchsorted(rows[order], 0) :]
 
 
 def _spans(rows: Int[np.ndarray, "M"]) -> Iterator[tuple[int, slice]]:
-    """Yields each of the ascending rows, and where it is."""
+    """Yields each of the ascending rows with its slice."""
     used, starts = np.unique(rows, return_index=True)
     ends = np.append(starts, len(rows))[1:]
     for row, start, end in zip(used, starts, ends, strict=True):

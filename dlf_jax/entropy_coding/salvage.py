@@ -1,4 +1,4 @@
-"""Reading a stream that lost its end, or may be wrong from some point on."""
+"""Decoding of truncated or damaged streams."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from dlf_jax.entropy_coding.symbol_coder import SymbolDecoder
 from dlf_jax.entropy_coding.tables import Distribution
 from dlf_jax.errors import UserError
 
-# Any decoder reads ahead: the last symbols before the end depend on bits behind it.
+# Decoders read ahead: the last symbols depend on bits after the end.
 _MARGIN_BITS = 16
 
 
 class SalvagingDecoder:
-    """A `SymbolDecoder` that gives the likeliest symbol behind the end of its stream.
+    """A `SymbolDecoder` that returns the likeliest symbols after the end of the stream.
 
-    The position in the stream is the information of the symbols before it, which range
-    coders spend to within a few bits.
+    The position in the stream is estimated by the information of the decoded symbols,
+    which range coders spend to within a few bits.
 
     Args:
-      decoder: of the stream, continued with zeros.
-      distributions: those of the decoder.
+      decoder: decoder of the stream, continued with zeros.
+      distributions: the decoder's distributions.
       num_bytes: length of the stream.
     """
 
@@ -39,7 +39,7 @@ class SalvagingDecoder:
 
     @property
     def share(self) -> float:
-        """Of the symbols asked for, those that the stream reached to, 0 to 1."""
+        """Fraction of the requested symbols that were read from the stream."""
         return self._read / self._asked if self._asked else 1.0
 
     def decode(self, rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
@@ -47,7 +47,7 @@ class SalvagingDecoder:
             symbols = self._decoder.decode(rows)
         except UserError:
             self._bits_left = 0.0
-            symbols = np.zeros(rows.shape, np.int32)  # all of them are behind
+            symbols = np.zeros(rows.shape, np.int32)  # all are after the end
         order = np.argsort(rows, kind="stable")
         order = order[np.searchsorted(rows[order], 0) :]
         spent = np.cumsum([self._bits(int(symbols[i]), int(rows[i])) for i in order])

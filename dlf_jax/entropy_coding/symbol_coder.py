@@ -1,8 +1,8 @@
-"""What the codec asks of an entropy coder, whichever library does the arithmetic.
+"""Interfaces of entropy coders.
 
-A coder is made for a list of distributions, its rows, and codes each symbol under one
-of them.  A stream is one sequence of calls; the decoder repeats the encoder's calls
-with the same rows, in the same order.
+A coder has a list of distributions, its rows, and codes each symbol under one of these
+rows.  A stream is one sequence of calls; the decoder repeats the encoder's calls with
+the same rows, in the same order.
 """
 
 from typing import Protocol, runtime_checkable
@@ -39,7 +39,7 @@ class SymbolDecoder(Protocol):
 
 
 def check_symbols(symbols: Int[np.ndarray, "N"], rows: Int[np.ndarray, "N"]) -> None:
-    """Raises ValueError where symbols are not what `SymbolEncoder.encode` takes."""
+    """Raises ValueError for symbols that `SymbolEncoder.encode` does not accept."""
     if symbols.size and np.abs(symbols).max() > MAX_SYMBOL:
         raise ValueError(f"symbols beyond ±{MAX_SYMBOL}")
     if np.any(symbols[rows < 0]):

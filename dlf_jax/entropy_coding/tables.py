@@ -1,4 +1,4 @@
-"""Integer probabilities, as entropy coders take them.
+"""Integer probabilities of the entropy coders.
 
 The Gaussian tables are data: they depend on the float32 rounding of the machine that
 made them, so neither side of a transmission ever recomputes them (`gaussian_cdfs.py`
@@ -15,19 +15,19 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-TOTAL = 1 << 16  # what the counts of a distribution add up to
+TOTAL = 1 << 16  # sum of the counts of a distribution
 _FILE = "gaussian_tables.npz"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Distribution:
-    """Probabilities of consecutive integers, and perhaps of all others together.
+    """Probabilities of consecutive integers and, optionally, of all others together.
 
     Attributes:
-      cdf: cumulative counts from 0 to `TOTAL`, strictly ascending; one interval an
+      cdf: cumulative counts from 0 to `TOTAL`, strictly ascending; one interval per
         integer.
       offset: the integer of the first interval.
-      escape: whether the last interval stands for every integer without its own.
+      escape: the last interval represents every integer without its own.
     """
 
     cdf: Int[np.ndarray, "N"]
@@ -64,7 +64,7 @@ class Distribution:
 
 
 class Supports:
-    """Which integers have an interval of their own, in each of several distributions.
+    """Ranges of the integers with their own interval, for several distributions.
 
     Attributes:
       offsets, sizes, escapes: of the distributions, in arrays.
@@ -92,7 +92,7 @@ class Supports:
     def escaped(
         self, intervals: Int[np.ndarray, "S"], rows: Int[np.ndarray, "S"]
     ) -> Bool[np.ndarray, "S"]:
-        """Whether an interval is that of all integers without one of their own."""
+        """True where an interval is the escape."""
         return intervals == self.sizes[rows]
 
 
@@ -143,7 +143,7 @@ def scale_to_index(
     """Table row of each scale: the last row whose start does not exceed it.
 
     Args:
-      scales: predicted standard deviations in quantisation steps, float32, any sign.
+      scales: predicted standard deviations in quantisation steps, any sign.
       skip_threshold: symbols with a scale below this are not coded.
 
     Returns:

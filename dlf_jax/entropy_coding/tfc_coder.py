@@ -1,9 +1,8 @@
-"""The range coder of TensorFlow Compression, for those who have it.
+"""The range coder of TensorFlow Compression, an optional dependency.
 
-The same distributions as with the default coder, in tfc's own stream format: 16-bit
+The distributions are those of the default coder, the stream format is tfc's: 16-bit
 probabilities, escaped values in Elias gamma code where they occur, symbols in array
-order.  This is the only module that imports TensorFlow, which takes seconds and
-gigabytes.
+order.  Only this module imports TensorFlow, which takes seconds and gigabytes.
 
 Reference: Ballé, Hwang, Agustsson, "TensorFlow Compression: Learned Data Compression",
 http://github.com/tensorflow/compression, `entropy_encode_index`.
@@ -53,7 +52,7 @@ class Decoder:
     def __init__(self, data: bytes, distributions: Sequence[Distribution]):
         self._supports = Supports(distributions)
         with tf.device("/CPU:0"):
-            self._data = tf.constant(data)  # the handle refers to it
+            self._data = tf.constant(data)  # the handle refers to this tensor
             self._handle = tfc.create_range_decoder(self._data, _lookup(distributions))
 
     def decode(self, rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
@@ -74,7 +73,7 @@ class Decoder:
 
 
 def _lookup(distributions: Sequence[Distribution]) -> Int[np.ndarray, "N"]:
-    """Precision, negative where there is an escape, and counts of every row."""
+    """Precision (negative for a row with an escape) and counts of every row."""
     parts = []
     for distribution in distributions:
         sign = -1 if distribution.escape else 1

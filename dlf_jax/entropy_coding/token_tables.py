@@ -1,7 +1,7 @@
 """Probabilities of the semantic tokens: static, one distribution for each position.
 
-A trained codebook is not used evenly, nor alike at all positions of a tile.  Positions
-are the only context here; a richer one would choose among more rows.
+A trained model uses its codebook unevenly, and differently at each position of a tile.
+Positions are the only context here; a richer context would choose among more rows.
 """
 
 import numpy as np
@@ -9,28 +9,28 @@ from jaxtyping import Float, Int
 
 from dlf_jax.entropy_coding.tables import TOTAL, Distribution
 
-# Tokens of a position are as rare as those of all positions together until it has
-# been seen this often, and those as rare as any other until they have been.
+# Weight of the prior, in observations: uniform for the shared distribution, the shared
+# distribution for each position.
 _PRIOR_COUNT = 64.0
 
 
 def uniform_frequencies(codebook_size: int) -> Int[np.ndarray, "1 K"]:
-    """Counts of tokens that are all equally likely, at any position.
+    """Frequencies of equally likely tokens, one row for all positions.
 
     Raises:
-      ValueError: the codebook is larger than counts can tell apart.
+      ValueError: the codebook has more entries than `TOTAL`, or fewer than two.
     """
     return _to_counts(np.full((1, codebook_size), 1.0 / codebook_size))
 
 
 def fit_frequencies(counts: Int[np.ndarray, "P K"]) -> Int[np.ndarray, "P K"]:
-    """Counts of tokens from how often each was seen at each position.
+    """Frequencies of tokens, estimated from their counts at each position.
 
-    Every token stays codable.  Counts are smoothed twice with a Dirichlet prior: those
-    of all positions towards uniform ones, those of each position towards these.
+    Every token stays codable.  A Dirichlet prior smooths the counts twice: the sum over
+    positions towards uniform frequencies, each position towards this smoothed sum.
 
     Args:
-      counts: how often each token was seen at each position, in training data.
+      counts: occurrences of each token at each position in training data.
     """
     shared = _smoothed(
         counts.sum(axis=0), np.full(counts.shape[1], 1 / counts.shape[1])
@@ -41,10 +41,10 @@ def fit_frequencies(counts: Int[np.ndarray, "P K"]) -> Int[np.ndarray, "P K"]:
 def token_distributions(
     frequencies: Int[np.ndarray, "P K"],
 ) -> tuple[Distribution, ...]:
-    """The distribution of each position, or of all where there is a single one.
+    """The distribution of each position, or a single one for all positions.
 
     Raises:
-      ValueError: the counts are no distributions.
+      ValueError: frequencies are not positive, or a row's sum is not `TOTAL`.
     """
     frequencies = np.asarray(frequencies, np.int64)
     if np.any(frequencies < 1) or np.any(frequencies.sum(axis=1) != TOTAL):
@@ -54,7 +54,7 @@ def token_distributions(
 
 
 def min_bits(distributions: tuple[Distribution, ...], num_tokens: int) -> int:
-    """Whole bits that the tokens of a tile take at least, rounded down for each."""
+    """Lower bound of the bits of a tile's tokens, rounded down for each token."""
     largest = [int(d.frequencies.max()) for d in distributions]
     least = [TOTAL.bit_length() - 1 - (f - 1).bit_length() for f in largest]
     return sum(least) * num_tokens // len(least)
@@ -67,7 +67,7 @@ def _smoothed(
 
 
 def _to_counts(probabilities: Float[np.ndarray, "P K"]) -> Int[np.ndarray, "P K"]:
-    """At least 1 each, and the rest of `TOTAL` in proportion, largest remainders up."""
+    """Integer frequencies of sum `TOTAL`, at least 1 each; largest remainders up."""
     _, size = probabilities.shape
     if not 2 <= size <= TOTAL:
         raise ValueError(f"a codebook has 2 to {TOTAL} entries, not {size}")

@@ -16,7 +16,7 @@ class RateTransform(nn.Module):
 
     Attributes:
       features: widths of the four blocks.
-      initial_gains: where the gain of each rate point starts.
+      initial_gains: initial gain of each rate point.
     """
 
     features: tuple[int, int, int, int]
@@ -42,10 +42,10 @@ class RateTransform(nn.Module):
 
 
 def _analysis_gains(num_rates: int) -> tuple[float, ...]:
-    """1 for a single rate, as released; else a ladder from 8 to 24.
+    """Initial gains: 1 for a single rate, as released; otherwise 8 to 24, geometric.
 
-    Fresh weights give a latent that varies by a tenth of a quantisation step.  Every
-    symbol of it would be zero, and the rate term would keep it so.
+    At initialisation the latent varies by a tenth of a quantisation step.  With gain 1
+    every symbol would be zero, and the rate term would keep all symbols at zero.
     """
     if num_rates == 1:
         return (1.0,)

@@ -1,4 +1,4 @@
-"""Sizes of the networks as plain typed values; the rest of the package reads these."""
+"""Sizes of the networks, as typed values."""
 
 import dataclasses
 from typing import Any
@@ -30,21 +30,20 @@ class VQGANConfig:
         finest, and each further level halves the resolution.
       num_res_blocks: residual blocks a level in the encoder; the decoder has one more.
       attention_levels: levels with an attention block after every residual block.
-      mid_attention: whether the middle of encoder and decoder has global attention.
+      mid_attention: global attention in the middle of encoder and decoder.
       z_channels: channels between the convolutional nets and the 1x1 projections.
       embed_dim: width of a codebook entry.
       num_codes: number of codebook entries.
-      norm_groups: groups of every GroupNorm, whose statistics are those of the whole
-        map: a network trained on small crops does not carry over to large pictures.
-        0 normalises the channels of each cell by themselves, at any size alike.
-      patch: squares of this side are one cell of the finest level, so that no layer
+      norm_groups: groups of every GroupNorm, whose statistics span the whole map, so
+        that a network trained on small crops does not generalise to large images.  0
+        normalises the channels of each cell separately, independent of the size.
+      patch: side of the square of pixels in one cell of the finest level; no layer
         works on single pixels.
-      linear_path: a linear map between the pixels of a cell of the latent and its
-        channels beside both convolutional nets, which then end without normalisation
-        and add what it lacks.  It is learnt within a few hundred steps, where the nets
-        alone need thousands.
+      linear_path: add a linear map between the pixels and the channels of a latent cell
+        to both convolutional nets, which then end without normalisation.  The linear
+        map is learnt within a few hundred steps, the nets alone need thousands.
       texture_channels: channels of noise that the decoder shapes into texture at its
-        finest level, where smooth features have none; 0 for none.
+        finest level; 0 for none.
     """
 
     channels: int = 128
@@ -68,7 +67,7 @@ class VQGANConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DLFConfig:
-    """Every size of the codec (docs/architecture.md#data-flow).
+    """Sizes of the codec (docs/architecture.md#data-flow).
 
     Attributes:
       encoder, decoder: the two semantic trunks, which may differ.
@@ -87,9 +86,9 @@ class DLFConfig:
       head_width: width of one attention head in the detail branch and the fusion.
       num_tokens, codebook_size, token_width: the semantic code of one tile.
       detail_width: channels of the detail branch.
-      stem_channels: width at the finest level of a convolutional stem, which gives the
-        detail branch of the encoder what the linear map of a patch cannot: how strong
-        fine texture is; 0 for none.
+      stem_channels: width, at the finest level, of a convolutional stem that gives the
+        encoder's detail branch the strength of fine texture, which the linear patch
+        embedding cannot express; 0 for none.
       latent_channels: channels of the coded detail latent, a multiple of 4.
       num_spatial_blocks: blocks of the context model that all its parts share.
       num_rates: rate points that share these weights.
@@ -159,7 +158,8 @@ class DLFConfig:
     def identity(self) -> dict[str, Any]:
         """`to_dict` without fields at their defaults.
 
-        A field that is added later leaves it as it is, and so the names of models.
+        A field added later, at its default, does not change the identity and thus the
+        fingerprint of existing models.
         """
         return _without_defaults(self)
 

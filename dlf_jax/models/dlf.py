@@ -1,4 +1,4 @@
-"""The whole codec network: image to symbols' inputs, and symbols to image.
+"""The whole codec network: image to tokens and latent, and back.
 
 See docs/architecture.md#data-flow.
 """
@@ -21,7 +21,7 @@ from dlf_jax.typing import Array, Float, Int
 
 @struct.dataclass
 class Analysis:
-    """What the encoder hands to the entropy coder.
+    """Result of the encoder, for the entropy coder.
 
     Attributes:
       tokens: code indices of every tile, tiles in (image, row, column) order.
@@ -40,8 +40,8 @@ class CodecOutput:
       logits: over the VQGAN's codes.
       latent: the expected code vector under `logits`.
       tokens: result of the semantic quantiser.
-      bits: estimated detail bits of every image: of noisy values where noise was given,
-        of rounded symbols otherwise.  Tokens are not included.
+      bits: estimated detail bits of every image, without tokens: of noisy values if
+        noise was given, otherwise of rounded symbols.
       bits_rounded: estimated detail bits of the rounded symbols.
     """
 
@@ -81,7 +81,7 @@ class DLF(nn.Module):
         self, image: Float[Array, "B H W 3"], rate: Int[Array, "B"]
     ) -> Analysis:
         """Tokens and detail latent of images, each at its rate index."""
-        vectors, detail = self.encoder(0.5 * image + 0.5)
+        vectors, detail = self.encoder(image)
         return Analysis(self.tokens(vectors).indices, self.analysis(detail, rate))
 
     def prior(self, rate: Int[Array, "B"], grid: tuple[int, int]) -> Prior:
@@ -126,7 +126,7 @@ class DLF(nn.Module):
           noise: uniform in [−½, ½), added to the residuals for the rate proxy; None
             estimates the rate of the rounded symbols.
         """
-        vectors, detail = self.encoder(0.5 * image + 0.5)
+        vectors, detail = self.encoder(image)
         tokens = self.tokens(vectors)
         y = self.analysis(detail, rate)
         coded = self.context(y, self.prior(rate, y.shape[1:3]))
@@ -164,8 +164,8 @@ class TokenizerOutput:
 class SemanticTokenizer(nn.Module):
     """The semantic branch alone, predicting VQGAN codes from its tokens.
 
-    Its parameters under ``codec`` are a subtree of those of `DLF`; the head is dropped
-    once the codec is trained jointly.
+    The parameters under ``codec`` are a subtree of `DLF`'s parameters; joint training
+    of the codec drops the head.
     """
 
     config: DLFConfig
@@ -179,7 +179,7 @@ class SemanticTokenizer(nn.Module):
         size = self.config.tile_size
         tile_grid = (image.shape[1] // size, image.shape[2] // size)
         codec = self.codec
-        vectors = codec.encoder.semantic_only(0.5 * image + 0.5)
+        vectors = codec.encoder.semantic_only(image)
         tokens = codec.tokens(vectors)
         features = codec.decoder.semantic_only(tokens.quantized, tile_grid)
         return TokenizerOutput(self.head(features), tokens)

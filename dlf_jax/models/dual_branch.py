@@ -18,7 +18,7 @@ from dlf_jax.typing import Array, Float
 
 
 def _stem_config(config: DLFConfig) -> VQGANConfig:
-    """Sizes of the stem: three levels, of which the last is that of the cells."""
+    """Sizes of the stem: three levels, the last one on the grid of cells."""
     return VQGANConfig(
         channels=config.stem_channels,
         multipliers=(1, 2, 2),
@@ -72,15 +72,15 @@ class DualBranchEncoder(nn.Module):
         """Runs both branches.
 
         Args:
-          image: in [0, 1], sides multiples of the tile size.
+          image: in [-1, 1], sides multiples of the tile size.
 
         Returns:
           Token vectors of every tile, and detail features at 1/detail_stride.
         """
-        cells = self.patch_embed(image)
+        cells = self._embed(image)
         detail = self.detail_embed(cells)
         if self.config.stem_channels:
-            detail += self.stem_out(self.stem(2.0 * image - 1.0))
+            detail += self.stem_out(self.stem(image))
         detail = self.detail_in(detail)
         seq = self.semantic.embed(to_tiles(cells, self.config.grid))
         for i in range(self.config.encoder.num_layers):
@@ -92,10 +92,14 @@ class DualBranchEncoder(nn.Module):
 
     def semantic_only(self, image: Float[Array, "B H W 3"]) -> Float[Array, "T K E"]:
         """Token vectors without the detail branch, as in tokenizer training."""
-        seq = self.semantic.embed(to_tiles(self.patch_embed(image), self.config.grid))
+        seq = self.semantic.embed(to_tiles(self._embed(image), self.config.grid))
         for i in range(self.config.encoder.num_layers):
             seq = self.semantic.block(i, seq)
         return self.semantic.readout(seq)
+
+    def _embed(self, image: Float[Array, "B H W 3"]) -> Float[Array, "B h w D"]:
+        """Embedded cells; TiTok's patch embedding was trained on images in [0, 1]."""
+        return self.patch_embed(0.5 * image + 0.5)
 
 
 class DualBranchDecoder(nn.Module):

@@ -62,7 +62,7 @@ class CrossBranchInteraction(nn.Module):
 
 
 class InteractionStage(nn.Module):
-    """An interaction, then the stage of the detail branch that follows it."""
+    """An interaction, followed by a stage of the detail branch."""
 
     config: DLFConfig
 

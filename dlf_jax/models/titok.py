@@ -3,8 +3,8 @@
 See docs/architecture.md#dual-branch-encoder and
 docs/architecture.md#dual-branch-decoder.
 
-The dual-branch networks run the trunk layer by layer, with the detail branch in
-between, so both classes offer `embed`, `block` and `readout` rather than one call.
+The dual-branch networks run the trunk layer by layer, interleaved with the detail
+branch, so both classes offer `embed`, `block` and `readout` instead of a single call.
 """
 
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from dlf_jax.typing import Array, Float
 def legacy_token_reshape(tokens: Float[Array, "T K D"]) -> Float[Array, "T D K"]:
     """Reinterprets each item's row-major buffer as (D, K): a reshape, no transpose.
 
-    TiTok was trained with this quirk, so its weights need it
+    TiTok was trained with this reshape, so its weights require the reshape
     (docs/architecture.md#dual-branch-encoder).
     """
     count, length, width = tokens.shape
@@ -27,7 +27,7 @@ def legacy_token_reshape(tokens: Float[Array, "T K D"]) -> Float[Array, "T D K"]
 
 
 class SemanticTrunk(nn.Module):
-    """What both sides share: embeddings, transformer layers, norms."""
+    """Embeddings, transformer layers and norms of encoder and decoder."""
 
     config: TrunkConfig
     num_cells: int
@@ -109,7 +109,7 @@ class SemanticDecoder(nn.Module):
         init = nn.initializers.normal(width**-0.5)
         self.mask_token = self.param("mask_token", init, (1, width))
         self.trunk = SemanticTrunk(cfg.decoder, cfg.grid**2, cfg.num_tokens)
-        # Codes have length 1: this is the size of the position terms beside them.
+        # Scales code vectors, of length 1, to the size of the position terms.
         self.token_embed = Dense(width, kernel_init=init)
 
     def embed(self, codes: Float[Array, "T K E"]) -> Float[Array, "T S D"]:

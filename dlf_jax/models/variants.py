@@ -1,4 +1,4 @@
-"""Published sizes.  A variant is a name and a literal configuration."""
+"""Named configurations of the codec."""
 
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 
@@ -45,7 +45,7 @@ VARIANTS: dict[str, DLFConfig] = {
             texture_channels=16,
         ),
     ),
-    # A toy with every kind of part in it, to see training work.
+    # A toy with every kind of part, for smoke tests of training.
     "dlf-smoke": DLFConfig(
         encoder=TrunkConfig(width=16, num_layers=1, num_heads=1),
         decoder=TrunkConfig(width=16, num_layers=1, num_heads=1),

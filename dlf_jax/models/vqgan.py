@@ -13,7 +13,7 @@ from dlf_jax.typing import Array, Float
 
 
 class _Level(nn.Module):
-    """The residual blocks of one resolution, with attention where configured."""
+    """The residual blocks of one resolution, optionally with attention."""
 
     features: int
     num_blocks: int
@@ -44,7 +44,7 @@ class _Middle(nn.Module):
 
 
 class _Texture(nn.Module):
-    """Adds noise from ±½, as strong in each channel and place as the features ask."""
+    """Adds noise from ±½, with a strength predicted for each channel and place."""
 
     @nn.compact
     def __call__(
@@ -121,7 +121,7 @@ class VQGANDecoder(nn.Module):
 
 @struct.dataclass
 class VQGANOutput:
-    """Reconstruction (B, H, W, 3) and what the quantiser returned."""
+    """Reconstruction (B, H, W, 3) and the quantiser's result."""
 
     recon: Float[Array, "B H W 3"]
     vq: VQOutput
@@ -165,7 +165,7 @@ class VQGAN(nn.Module):
         Args:
           latent: as `encode` gives it, quantised or not.
           texture: noise, uniform in ±½, for the cells of the finest level, of every
-            image or of all alike (N = 1); by default always the same.
+            image or one for all images (N = 1); by default `fixed_noise`.
         """
         cfg = self.config
         if texture is None:

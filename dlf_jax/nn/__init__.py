@@ -1,1 +1,1 @@
-"""Linen blocks that know nothing of DLF."""
+"""Linen blocks, independent of DLF."""

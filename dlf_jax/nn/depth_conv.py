@@ -11,7 +11,7 @@ from dlf_jax.typing import Array, Float
 
 
 class DepthConvBlock(nn.Module):
-    """A depthwise 3x3 residual, then a gated-width residual; changes the width once."""
+    """A depthwise 3x3 residual block, then a two-branch residual MLP."""
 
     features: int
 

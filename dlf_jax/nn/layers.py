@@ -1,17 +1,17 @@
-"""The primitives of the networks, with the constants the official weights expect.
+"""Primitives of the networks, with the constants of the official weights.
 
 See docs/architecture.md#primitives.
 
-Kernels start as Flax's do, with a variance of 1/fan-in, and biases at 0, so that a
-signal keeps its size at any width.  The released networks start otherwise
-(docs/architecture.md#initialisation), which suits their widths and pre-trained parts:
-at an eighth of the width, and from nothing, their constants leave next to no signal
-after a few layers.  The last layer of a residual branch starts at 0, but for the
-attention of `TransformerBlock`: fresh networks are short chains of linear maps, which
-learn in tens of steps what random branches would bury for thousands.
+Kernels are initialised as in Flax, with a variance of 1/fan-in, and biases with 0, so
+that a signal keeps its size at any width.  The released networks use other constants
+(docs/architecture.md#initialisation), which suit their widths and pre-trained parts: at
+an eighth of the width, and from scratch, hardly any signal remains after a few layers.
+The last layer of a residual branch is initialised with 0, except in the attention of
+`TransformerBlock`: the initial network is then a short chain of linear maps, which
+learns in tens of steps; random branches would delay learning by thousands of steps.
 
 Linear maps and convolutions compute in the type of their kernel, normalisations in
-float32: whoever hands in kernels in bfloat16 gets a network in mixed precision.
+float32: kernels in bfloat16 give a network in mixed precision.
 """
 
 import functools
@@ -30,7 +30,7 @@ GroupNorm = functools.partial(nn.GroupNorm, epsilon=1e-6, use_fast_variance=Fals
 
 
 def cell_or_group_norm(num_groups: int, name: str | None) -> nn.Module:
-    """`GroupNorm`, or for 0 groups the same over the channels of each cell alone."""
+    """`GroupNorm`; for 0 groups, normalisation over the channels of each cell."""
     if num_groups:
         return GroupNorm(num_groups, name=name)
     return LayerNorm(epsilon=1e-6, name=name)
@@ -42,8 +42,8 @@ gelu = functools.partial(nn.gelu, approximate=False)
 class Dense(nn.Module):
     """A linear map of the last axis, parameters as in `nn.Dense`.
 
-    Maps and sequences are taken as rows: on CPUs, XLA needs two to three times as long
-    for the gradient of a product with more axes.
+    Maps and sequences are reshaped to rows: on CPUs, XLA takes two to three times
+    longer for the gradient of a product with more axes.
     """
 
     features: int
@@ -88,8 +88,8 @@ def conv(
 class DepthwiseConv(nn.Module):
     """One square filter a channel with bias, zero padding ``size // 2``.
 
-    A sum of shifted maps, which XLA fuses into one loop; its grouped convolutions are
-    several times slower on CPUs, their gradients above all.
+    Computed as a sum of shifted maps, which XLA fuses into one loop; XLA's grouped
+    convolutions, and above all their gradients, are several times slower on CPUs.
 
     Attributes:
       size: side of the filters, odd.

@@ -1,4 +1,4 @@
-"""Rematerialisation: blocks say that they can be recomputed, training says whether."""
+"""Rematerialisation of blocks, switched on by training."""
 
 import contextlib
 import contextvars
@@ -13,9 +13,9 @@ _RECOMPUTING = contextvars.ContextVar("recomputing", default=False)
 
 @contextlib.contextmanager
 def recompute_blocks(active: bool = True) -> Iterator[None]:
-    """Makes all blocks that are traced inside keep their inputs alone for the backward.
+    """Recomputes blocks traced inside in the backward pass; only inputs are stored.
 
-    Memory falls from every activation of a network to one a block, for the time of a
+    Memory falls from all activations of a network to one per block, at the cost of a
     second forward pass.  Values and gradients stay the same.
     """
     token = _RECOMPUTING.set(active)

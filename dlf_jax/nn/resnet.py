@@ -10,7 +10,7 @@ from dlf_jax.typing import Array, Float
 
 
 class ResBlock(nn.Module):
-    """Two normalised 3x3 convolutions and a shortcut, alone at the start."""
+    """Two normalised 3x3 convolutions, initially zero, and a shortcut."""
 
     features: int
     norm_groups: int

@@ -28,8 +28,8 @@ class WindowAttention(nn.Module):
     Attributes:
       window: cells a side; both sides of the map are multiples of it.
       head_width: channels of one head.
-      shifted: roll the map by half a window first, and back afterwards.
-      relative: positions from a table of key-minus-query offsets, not a full matrix.
+      shifted: roll the map by half a window before attention, and back afterwards.
+      relative: positions from a table of key-minus-query offsets instead of a matrix.
     """
 
     window: int
@@ -61,7 +61,7 @@ class WindowAttention(nn.Module):
         return table
 
     def _masks(self, rows: int, cols: int) -> Float[Array, "nH nW L L"]:
-        """Zero but for the windows at the lower and the right end of a shifted map."""
+        """Masks of the last windows of a shifted map; zero in all other windows."""
         bias = jnp.zeros((rows, cols, 1, 1))
         if not self.shifted:
             return bias

@@ -21,10 +21,10 @@ class Mlp(nn.Module):
 
 
 class _QueriesKeysValues(Dense):
-    """All three of them by one linear map, without a gradient of the bias of keys.
+    """One linear map for all three, without a gradient for the bias of the keys.
 
-    No attention depends on that bias: its gradient would be rounding errors, which Adam
-    brings to full size, others on every mesh.
+    Attention does not depend on the keys' bias: its gradient would consist of rounding
+    errors, which differ between meshes and which Adam scales to full size.
     """
 
     def _bias(self) -> Float[Array, "D"]:
@@ -35,9 +35,9 @@ class _QueriesKeysValues(Dense):
 class TransformerBlock(nn.Module):
     """Self-attention and MLP, each normalised first and added to the stream.
 
-    Unlike other branches, a fresh attention is not silent: what nothing but attention
-    fills, as the latent tokens, would be the same for every image, and the quantiser
-    would hold it there.
+    Unlike in other residual branches, the last layer of attention is not initialised
+    with 0: only attention fills the latent tokens, which would otherwise start equal
+    for all images, and the quantiser would keep them equal.
     """
 
     num_heads: int

@@ -1,4 +1,4 @@
-"""A lower bound whose gradient still pulls values up across the bound."""
+"""A lower bound with a gradient that pulls values back above the bound."""
 
 import functools
 

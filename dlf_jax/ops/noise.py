@@ -1,4 +1,4 @@
-"""Noise that is no chance."""
+"""Deterministic noise."""
 
 import jax.numpy as jnp
 
@@ -6,9 +6,9 @@ from dlf_jax.typing import Array, Float
 
 
 def fixed_noise(height: int, width: int, channels: int) -> Float[Array, "1 H W C"]:
-    """White noise, uniform in ±½, the same on every machine and every time.
+    """White noise, uniform in ±½, the same on every machine and in every call.
 
-    A value depends on its row, column and channel alone, not on the size of the map.
+    A value depends only on its row, column and channel, not on the size of the map.
     """
     value = jnp.uint32(0)
     for size, shape in ((height, (-1, 1, 1)), (width, (-1, 1)), (channels, (-1,))):

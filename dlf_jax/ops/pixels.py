@@ -1,4 +1,4 @@
-"""8-bit pixels as the numbers that networks compute with, and back."""
+"""8-bit pixels to the [-1, 1] of the networks, and back."""
 
 import jax.numpy as jnp
 

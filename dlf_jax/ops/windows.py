@@ -6,7 +6,7 @@ from dlf_jax.typing import Array, Float
 
 
 def to_windows(x: Float[Array, "B H W C"], size: int) -> Float[Array, "B nH nW L C"]:
-    """Cuts a map into windows in raster order, cells inside a window likewise.
+    """Cuts a map into windows; windows, and cells inside a window, in raster order.
 
     Args:
       x: feature map whose sides are multiples of `size`.
@@ -36,7 +36,7 @@ def relative_positions(size: int) -> np.ndarray:
 
 
 def shift_masks(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Masks for the windows that a cyclic shift by half a window glues together.
+    """Masks for the windows that a cyclic shift by half a window joins.
 
     Returns:
       Two float32 arrays (size², size²) of 0 and −inf: the first, for the last window

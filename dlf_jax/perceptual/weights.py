@@ -13,7 +13,8 @@ import numpy as np
 
 from dlf_jax.errors import UserError
 from dlf_jax.perceptual.fetch import Member, PinnedArchive, read_member
-from dlf_jax.perceptual.pickles import read_torch_file, unpickle_arrays
+from dlf_jax.perceptual.pickles import unpickle_arrays
+from dlf_jax.pytorch_files import read_pytorch_file
 
 _LPIPS = PinnedArchive(
     what="LPIPS",
@@ -103,7 +104,7 @@ def load_dists_params(directory: Path | None = None) -> dict[str, Any]:
     data = read_member(_DISTS, 0, directory)
     params = load_lpips_params("vgg", directory)
     params = {name: value for name, value in params.items() if name[:4] == "conv"}
-    weights = read_torch_file(data, "DISTS_pytorch's weights.pt")
+    weights = read_pytorch_file(data, "DISTS_pytorch's weights.pt")
     return params | {name: weights[name].reshape(-1) for name in ("alpha", "beta")}
 
 
@@ -117,7 +118,7 @@ def load_efficientnet_params(directory: Path | None = None) -> dict[str, Any]:
         UserError: see `load_lpips_params`.
     """
     (member,) = _EFFICIENTNET.members
-    arrays = read_torch_file(read_member(_EFFICIENTNET, 0, directory), member.name)
+    arrays = read_pytorch_file(read_member(_EFFICIENTNET, 0, directory), member.name)
     norms = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
     layers = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for key in arrays:
@@ -143,7 +144,7 @@ def load_inception_params(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, or has another network.
     """
     try:
-        arrays = read_torch_file(path.read_bytes(), str(path))
+        arrays = read_pytorch_file(path.read_bytes(), str(path))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     names = [

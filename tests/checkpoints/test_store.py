@@ -50,13 +50,13 @@ def test_round_trip_keeps_inference_weights_and_sizes(tmp_path):
     assert (model.name, model.config, model.metadata) == ("tiny", CONFIG, {"steps": 3})
     expected = {k: v for k, v in params.items() if k not in ("context", "vqgan")}
     expected["vqgan"] = {"decoder": params["vqgan"]["decoder"]}
-    found = {k: v for k, v in model.params.items() if k != "context"}
     jax.tree.map(
         lambda a, b: np.testing.assert_array_equal(a.astype(np.float16), b),
         expected,
-        found,
+        dict(model.params),
     )
-    np.testing.assert_array_equal(model.params["context"]["prior_vector"], 4096.0)
+    np.testing.assert_array_equal(model.context.prior_vector, 4096.0)
+    assert model.num_params == 32 + 12 + 9 + 2
     assert all(x.dtype == np.float32 for x in jax.tree.leaves(model.params))
 
 
@@ -80,8 +80,8 @@ def test_int8_narrows_large_kernels_outside_the_context_model(tmp_path):
     # Half of the kernel is saved, except the scales and their entry in the header.
     assert -300 < sizes[0] - sizes[1] - (64 * 64 - 4 * 64) <= 0
     np.testing.assert_array_equal(
-        half.params["context"]["dense"]["kernel"],
-        eighth.params["context"]["dense"]["kernel"],
+        half.context.layers["dense"]["kernel"],
+        eighth.context.layers["dense"]["kernel"],
     )
     found = eighth.params["vqgan"]["decoder"]["kernel"]
     np.testing.assert_allclose(found, kernel, atol=0.02)
@@ -144,7 +144,7 @@ def test_donors_have_what_only_training_needs_too(tmp_path):
     write_directory(tmp_path / "both", description, weights)
     name, params = load_donor(tmp_path / "both")
     assert (name, set(params)) == ("x", {"context", "m", "t"})
-    assert set(load_model(tmp_path / "both").params) == {"context", "m"}
+    assert set(load_model(tmp_path / "both").params) == {"m"}
     assert is_directory_of_weights(tmp_path / "both")
     assert not is_directory_of_weights(tmp_path)
 

@@ -10,7 +10,7 @@ import pytest
 
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
-from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.codec.container import Header, pack, parse
 from dlf_jax.entropy_coding.coders import CODERS, Coder
 from dlf_jax.entropy_coding.token_tables import min_bits
 from dlf_jax.errors import UserError
@@ -98,7 +98,8 @@ def test_every_truncation_and_change_is_refused(tiny_codec):
 
 
 def test_any_payload_behind_a_valid_checksum_decodes_or_is_refused(tiny_codec):
-    header, payload = unpack(tiny_codec.compress(SMALL))
+    file = parse(tiny_codec.compress(SMALL))
+    header, payload = file.header, file.payload
     rng = np.random.default_rng(0)
     refused = 0
     for trial in range(100):
@@ -127,12 +128,12 @@ def test_damaged_files_are_salvaged(tiny_codec):
     image = random_image(60, 90)
     data = tiny_codec.compress(image)
     whole = tiny_codec.decompress(data)
-    found, share = tiny_codec.salvage(data)
+    found, share = tiny_codec.salvage(parse(data))
     assert share == 1.0
     np.testing.assert_array_equal(found, whole)
     errors, shares = [], []
     for kept in (len(data) // 4, len(data) // 2, len(data) - 1):
-        found, share = tiny_codec.salvage(data[:kept])
+        found, share = tiny_codec.salvage(parse(data[:kept], damaged=True))
         assert found.shape == image.shape
         errors.append(np.abs(found.astype(int) - whole).mean())
         shares.append(share)
@@ -142,9 +143,10 @@ def test_damaged_files_are_salvaged(tiny_codec):
     changed[-20] ^= 1
     with pytest.raises(UserError, match="damaged"):
         tiny_codec.decompress(bytes(changed))
-    assert tiny_codec.salvage(bytes(changed))[0].shape == image.shape
+    file = parse(bytes(changed), damaged=True)
+    assert tiny_codec.salvage(file)[0].shape == image.shape
     with pytest.raises(UserError, match="written with model"):
-        tiny_codec.salvage(data[:4] + b"abc" + data[7:])
+        tiny_codec.salvage(parse(data[:4] + b"abc" + data[7:], damaged=True))
 
 
 def test_limits_are_checked_before_the_work(tiny_model):
@@ -163,7 +165,7 @@ def test_limits_are_checked_before_the_work(tiny_model):
 
 def test_payloads_are_at_least_what_tokens_take(tiny_codec):
     for size, tiles in (((1, 1), 1), ((33, 40), 9)):
-        _, payload = unpack(tiny_codec.compress(random_image(*size)))
+        payload = parse(tiny_codec.compress(random_image(*size))).payload
         bits = min_bits(tiny_codec.model.tokens, TINY.num_tokens)
         assert bits > 2 * TINY.num_tokens
         assert len(payload) >= tiles * bits // 8
@@ -184,13 +186,13 @@ def test_trained_token_probabilities_make_files_smaller(tiny_codec, tiny_model):
 
 def test_the_entropy_coder_is_named_in_the_file(tiny_codec, monkeypatch):
     data = tiny_codec.compress(SMALL)
-    assert unpack(data)[0].coder == 0
+    assert parse(data).header.coder == 0
     with pytest.raises(UserError, match="no entropy coder 'huffman'"):
         tiny_codec.compress(SMALL, coder="huffman")
     missing = Coder("tfc", "missing", "some-library")
     monkeypatch.setitem(CODERS, 1, missing)
-    header, payload = unpack(data)
-    foreign = pack(dataclasses.replace(header, coder=1), payload)
+    file = parse(data)
+    foreign = pack(dataclasses.replace(file.header, coder=1), file.payload)
     for work in (
         lambda: tiny_codec.compress(SMALL, coder="tfc"),
         lambda: tiny_codec.decompress(foreign),
@@ -218,11 +220,12 @@ def test_files_of_other_models_and_rates_are_refused(tiny_codec, tmp_path):
     assert other.model_id != tiny_codec.model_id
     with pytest.raises(UserError, match="written with model .* not with other"):
         other.decompress(data)
-    header, payload = unpack(data)
+    file = parse(data)
+    header = file.header
     for rate in (2, 200):
         wrong = Header(header.model_id, rate, header.width, header.height)
         with pytest.raises(UserError, match=f"no rate {rate}"):
-            tiny_codec.decompress(pack(wrong, payload))
+            tiny_codec.decompress(pack(wrong, file.payload))
 
 
 def test_arrays_that_are_no_images_are_refused(tiny_codec):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlf_jax.codec.container import Header, pack, unpack
+from dlf_jax.codec.container import Header, ParsedFile, pack, parse
 from dlf_jax.errors import UserError
 
 HEADER = Header(b"\x01\x02\x03", 2, 768, 512)
@@ -21,7 +21,8 @@ HEADER = Header(b"\x01\x02\x03", 2, 768, 512)
 )
 def test_any_file_round_trips(model_id, rate, width, height, payload):
     header = Header(model_id, rate, width, height)
-    assert unpack(pack(header, payload)) == (header, payload)
+    data = pack(header, payload)
+    assert parse(data) == ParsedFile(header, payload, len(data), intact=True)
 
 
 def test_literal_file():
@@ -35,7 +36,7 @@ def test_every_truncation_is_refused():
     data = pack(HEADER, b"some payload")
     for length in range(len(data)):
         with pytest.raises(UserError) as caught:
-            unpack(data[:length])
+            parse(data[:length])
         want = "empty" if length == 0 else "truncated or damaged"
         assert want in str(caught.value)
 
@@ -47,7 +48,7 @@ def test_every_change_of_a_byte_is_refused():
             broken = bytearray(data)
             broken[place] = value
             with pytest.raises(UserError):
-                unpack(bytes(broken))
+                parse(bytes(broken))
 
 
 @settings(max_examples=300)
@@ -55,7 +56,7 @@ def test_every_change_of_a_byte_is_refused():
 def test_arbitrary_bytes_are_refused_or_parsed(data):
     for prefix in (b"", b"DLF\x01"):
         try:
-            unpack(prefix + data)
+            parse(prefix + data)
         except UserError as error:
             assert "\n" not in str(error)
 
@@ -74,11 +75,14 @@ def test_arbitrary_bytes_are_refused_or_parsed(data):
 )
 def test_error_messages(data, message):
     with pytest.raises(UserError, match=message):
-        unpack(data)
+        parse(data)
 
 
 def test_damage_of_the_payload_can_be_accepted():
     data = pack(Header(b"abc", 1, 20, 30), b"payload")
-    assert unpack(data[:-3], damaged=True) == (Header(b"abc", 1, 20, 30), b"payl")
+    found = parse(data[:-3], damaged=True)
+    assert (found.header, found.payload) == (Header(b"abc", 1, 20, 30), b"payl")
+    assert found.num_bytes == len(data) - 3 and not found.intact
+    assert parse(data, damaged=True).intact
     with pytest.raises(UserError, match="damaged"):
-        unpack(data[:5], damaged=True)
+        parse(data[:5], damaged=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dlf_jax.codec.container import unpack
+from dlf_jax.codec.container import parse
 from dlf_jax.entropy_coding.range_coder import Decoder
 from dlf_jax.entropy_coding.tables import load_gaussian_tables
 from dlf_jax.entropy_coding.token_tables import token_distributions, uniform_frequencies
@@ -87,10 +87,11 @@ def test_the_stream_reads_as_stated():
 
 
 def test_the_codec_reads_the_same():
-    header, payload = unpack(example())
+    file = parse(example())
+    header = file.header
     assert (header.rate, header.width, header.height) == (2, 300, 5)
     tokens = token_distributions(uniform_frequencies(1024))
-    decoder = Decoder(payload, (*load_gaussian_tables().rows, *tokens))
+    decoder = Decoder(file.payload, (*load_gaussian_tables().rows, *tokens))
     assert decoder.decode(np.full(3, 256, np.int32)).tolist() == [5, 600, 1023]
     symbols = decoder.decode(np.array([100, -1, 3, 0], np.int32))
     assert symbols.tolist() == [1, 0, -2, 40]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
+from dlf_jax.entropy_coding.fixed_point import ONE
 from dlf_jax.entropy_coding.partition import part_masks
 from dlf_jax.entropy_coding.range_coder import Decoder, Encoder
 from dlf_jax.entropy_coding.symbol_coder import MAX_SYMBOL
@@ -15,15 +16,15 @@ class HandContext:
     skip_threshold = 0.12
 
     def __init__(self, shape, scale=3.0):
-        self.quant_step = np.full(shape, 0.5, np.float32)
+        self.quant_step = np.full(shape[1:], 0.5, np.float32)
         self.scale = scale
         self.seen = []
 
     def step(self, part, decoded):
         self.seen.append(decoded)
-        mask = part_masks(*decoded.shape[1:])[part]
-        means = np.float32(0.25) + np.float32(0.125) * decoded.mean(-1, keepdims=True)
-        scales = np.full(decoded.shape, self.scale, np.float32)
+        mask = part_masks(*decoded.shape)[part]
+        means = 0.25 * ONE + np.rint(0.125 * decoded.mean(-1, keepdims=True))
+        scales = np.full(decoded.shape, self.scale * ONE)
         return scales * mask, means * mask
 
 
@@ -60,8 +61,8 @@ def test_parts_see_only_earlier_parts():
     masks = part_masks(*y.shape[1:])
     for part, decoded in enumerate(context.seen):
         earlier = masks[:part].any(0) if part else np.zeros(y.shape[1:], bool)
-        assert not decoded[0][~earlier].any()
-        assert decoded[0][earlier].all()
+        assert not decoded[~earlier].any()
+        assert decoded[earlier].all()
 
 
 def test_skipped_positions_hold_their_mean():

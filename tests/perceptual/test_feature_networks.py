@@ -35,7 +35,7 @@ def test_efficientnet_equals_pytorch(golden, monkeypatch):
             conv = f"_blocks.{block}._{layer}_conv"
         arrays |= state(conv, efficientnet_norm(conv), shape)
     monkeypatch.setattr(weights, "read_member", lambda *args: b"")
-    monkeypatch.setattr(weights, "read_torch_file", lambda *args: arrays)
+    monkeypatch.setattr(weights, "read_pytorch_file", lambda *args: arrays)
     params = weights.load_efficientnet_params()
     found = jax.jit(EfficientNetLite0().apply)({"params": params}, image)
     want = golden["efficientnet"]
@@ -50,7 +50,7 @@ def test_inception_equals_pytorch(golden, monkeypatch, tmp_path):
         layer = name.replace("_branch", ".branch")
         arrays |= state(f"{layer}.conv", f"{layer}.bn", shape)
     arrays["fc.bias"] = np.zeros(1008, np.float32)
-    monkeypatch.setattr(weights, "read_torch_file", lambda *args: arrays)
+    monkeypatch.setattr(weights, "read_pytorch_file", lambda *args: arrays)
     (tmp_path / "weights.pth").touch()
     params = weights.load_inception_params(tmp_path / "weights.pth")
     found = jax.jit(InceptionV3().apply)({"params": params}, image)
@@ -64,7 +64,7 @@ def test_another_network_is_rejected(monkeypatch, tmp_path):
         weights.load_inception_params(path)
     path.touch()
     arrays = {"a.conv.weight": np.zeros((1, 1, 1, 1), np.float32)}
-    monkeypatch.setattr(weights, "read_torch_file", lambda *args: arrays)
+    monkeypatch.setattr(weights, "read_pytorch_file", lambda *args: arrays)
     with pytest.raises(UserError, match="does not hold"):
         weights.load_inception_params(path)
     arrays["fc.bias"] = np.zeros(1000, np.float32)  # of torchvision

@@ -14,11 +14,12 @@ import numpy as np
 
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
-from dlf_jax.codec.container import unpack
+from dlf_jax.codec.container import parse
 from dlf_jax.codec.latent_coding import encode_latent
 from dlf_jax.data.image_io import read_image
 from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy_coding.coders import CODERS
+from dlf_jax.entropy_coding.fixed_point import ONE
 from dlf_jax.entropy_coding.tables import load_gaussian_tables
 from dlf_jax.training.run.checkpointing import absolute, averaged, load_state
 
@@ -52,16 +53,17 @@ class FloatContext:
         )
         self._params = params
         self._prior = self._apply("prior", jnp.array([rate]), grid)
-        self.quant_step = np.asarray(self._prior.step)
+        self.quant_step = np.asarray(self._prior.step)[0]
         self.skip_threshold = config.skip_threshold
 
     def _apply(self, method, *args):
         return self._model.apply({"params": self._params}, *args, method=method)
 
     def step(self, part, decoded):
-        """Scales and means of a part."""
-        scales, means = self._apply("step", part, jnp.asarray(decoded), self._prior)
-        return np.asarray(scales), np.asarray(means)
+        """Scales and means of a part, in units of 1/`ONE` like `decoded`."""
+        decoded = jnp.asarray(decoded[None] / ONE, jnp.float32)
+        parts = self._apply("step", part, decoded, self._prior)
+        return tuple(ONE * np.asarray(x[0], np.float64) for x in parts)
 
 
 class TimedContext:
@@ -138,7 +140,7 @@ def measure(codec, floats, image, rate) -> list[float]:
     coded = time.perf_counter()
     seconds = encoded - start, decoded - encoded, exact.seconds, coded - coding
 
-    payload = len(unpack(data)[1])
+    payload = len(parse(data).payload)
     positions = np.arange(code.tokens.shape[1]) % len(codec.model.tokens)
     bits = [
         codec.model.tokens[row].bits[column]

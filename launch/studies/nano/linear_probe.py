@@ -39,7 +39,7 @@ def stages(config: DLFConfig, params, images: np.ndarray, rate: int) -> dict:
     """
 
     def run(module, images, rates):
-        vectors, features = module.encoder(0.5 * images + 0.5)
+        vectors, features = module.encoder(images)
         latent = module.analysis(features, rates)
         coded = module.context(latent, module.prior(rates, latent.shape[1:3]))
         out = module(images, rates)

@@ -62,7 +62,7 @@ def test_model_has_the_average_of_what_inference_needs(make_run, tmp_path, use_e
     assert (
         model.metadata["step"] == 7 and model.metadata["training"]["stage"] == "pixel"
     )
-    assert set(model.params) == {"context", "fusion"}
+    assert set(model.params) == {"fusion"}
     expected = np.arange(3.0) + (0.0 if use_ema else 1.0)
     np.testing.assert_array_equal(model.params["fusion"]["kernel"], expected)
     assert model.params["fusion"]["mask"][1] == -np.inf
