@@ -11,20 +11,36 @@ import click
 
 import dlf_jax
 from dlf_jax import libtpu
+from dlf_jax.cli.aot import aot
 from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
 from dlf_jax.cli.evaluate import evaluate
+from dlf_jax.cli.export import export
 from dlf_jax.cli.info import info
 from dlf_jax.cli.models import models
-from dlf_jax.cli.train import aot, export, train
+from dlf_jax.cli.train import train
 from dlf_jax.errors import UserError
 from dlf_jax.files import reason
 
 _USER_ERROR = 2
 _BROKEN_PIPE = 1
 _INTERRUPTED = 130
+# What a command works on, and the remedy where memory does not suffice for it.
+_TOO_LARGE = {
+    "compress": "this image: use a smaller one",
+    "decompress": "this image: use a machine with more memory",
+    "info": "this file: use a machine with more memory",
+    "models": "the models: use a machine with more memory",
+    "evaluate": "these images: lower --processes, or use smaller ones",
+    "bulk": "this job: use fewer workers",
+    "train": "training: lower --config.batch_size or --config.crop.size, or raise "
+    "--config.accumulate",
+    "export": "this model: use a machine with more memory",
+    "convert": "this model: use a machine with more memory",
+    "aot": "compiling: lower --config.batch_size, --config.crop.size or --photo",
+}
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -62,14 +78,8 @@ class _Program(click.Group):
             return _fail(hint, _USER_ERROR)
         except click.ClickException as error:
             return _fail(error.format_message(), _USER_ERROR)
-        except MemoryError:
-            return _fail("there is not enough memory for this image", _USER_ERROR)
         except click.Abort:
             return _INTERRUPTED
-        except RuntimeError as error:  # of XLA
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            return _fail(f"the device has not enough memory: {error}", _USER_ERROR)
         except OSError as error:
             # Whatever else is written has a name, or errors of its own.
             if error.filename or error.errno not in _NO_SPACE:
@@ -77,11 +87,21 @@ class _Program(click.Group):
             return _of_stdout(error)
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a command; click adds an empty line after Ctrl-C."""
+        """Runs a command, with errors that know its name."""
         try:
             return super().invoke(context)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # after which click would print an empty line
             raise click.exceptions.Exit(_fail("interrupted", _INTERRUPTED)) from None
+        except MemoryError:
+            what = _TOO_LARGE[context.invoked_subcommand]
+            raise UserError(f"there is not enough memory for {what}") from None
+        except RuntimeError as error:  # of XLA
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            what = _TOO_LARGE[context.invoked_subcommand]
+            raise UserError(
+                f"the device has not enough memory for {what} ({error})"
+            ) from error
 
 
 def _flush() -> OSError | None:

@@ -1,32 +1,21 @@
-"""Compiles for a TPU slice that is not there: does it fit, and what would it do?
-
-  dlf aot --topology=v5e:4x4 --config=configs/dlf.py:preset=l,stage=vqgan
-
-Needs the extra aot.
-"""
+"""Ahead-of-time compilation for an absent TPU slice; needs the extra aot."""
 
 import os
 import re
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_collections
-from absl import app, flags
 from flax import linen as nn
 from jax.experimental import topologies
 from jax.sharding import Mesh
-from ml_collections import config_flags
 
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 from dlf_jax.libtpu import expect_no_tpu
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
-from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training.arguments import fail, parse
-from dlf_jax.training.devices.hlo_report import HEADER, report
 from dlf_jax.training.devices.sharding import (
     MeshConfig,
     batch_sharding,
@@ -34,21 +23,6 @@ from dlf_jax.training.devices.sharding import (
     replicated,
 )
 from dlf_jax.training.run.plan import make_plan
-from dlf_jax.training.settings.checks import check_settings
-
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
-)
-_TOPOLOGY = flags.DEFINE_string(
-    "topology", None, "Slice of chips, such as v5e:4x4, v6e:2x4 or v5p:2x2x1."
-)
-_PHOTO = flags.DEFINE_integer(
-    "photo",
-    None,
-    "Compile the codec for photos of this side instead of a stage.",
-    lower_bound=1,
-)
-
 
 _NAME = re.compile(r"([a-z0-9 ]+):(\d+(?:x\d+){1,2})((?:_un|_)twisted)?")
 # What people and other tools call them.
@@ -170,37 +144,3 @@ def _placed(shapes: Any, placements: Any) -> Any:
         shapes,
         placements,
     )
-
-
-def main(_: list[str]) -> None:
-    """Compiles, and prints a row of the table."""
-    if _CONFIG.value is None or _TOPOLOGY.value is None:
-        fail("name the slice with --topology and the settings with --config")
-    jax.config.update("jax_platforms", "cpu")
-    config = _CONFIG.value
-    try:
-        check_settings(config)
-        model = VARIANTS[config.model]
-        if _PHOTO.value and _PHOTO.value % model.tile_size:
-            raise UserError(
-                f"--photo must be a multiple of the tile of {config.model}, "
-                f"{model.tile_size}, not {_PHOTO.value}"
-            )
-        devices = slice_of(_TOPOLOGY.value)
-        if _PHOTO.value:
-            programs = compile_codec(model, devices[0], _PHOTO.value)
-            shape, batch = "1x1", 1
-        else:
-            mesh = make_mesh(MeshConfig(**config.mesh), devices)
-            programs = {config.stage: compile_stage(config, mesh)}
-            shape, batch = "x".join(map(str, mesh.devices.shape)), config.batch_size
-    except UserError as error:
-        fail(str(error))
-    print(HEADER)
-    for name, program in programs.items():
-        print(report(name, shape, batch, program, devices[0].device_kind))
-
-
-if __name__ == "__main__":
-    read = partial(parse, command="dlf aot", config=_CONFIG, description=__doc__)
-    app.run(main, flags_parser=read)
