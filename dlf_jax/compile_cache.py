@@ -9,9 +9,7 @@ digest, and count as missing, to be written anew, where that does not fit.
 import contextlib
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import jax
 import platformdirs
 from etils import epath
 
-from dlf_jax import interruption
+from dlf_jax.files import replacing
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _SCHEME = "dlf-cache://"
@@ -74,12 +72,10 @@ def read_entry(path: Path) -> bytes | None:
 
 def write_entry(path: Path, data: bytes) -> None:
     """Writes a file whole or, where that is impossible, not at all."""
-    temporary = path.with_name(f"{secrets.token_hex(8)}.tmp")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
+        with replacing(path) as temporary:
             temporary.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(temporary, path)
 
 
 @epath.register_path_cls(_SCHEME)

@@ -39,7 +39,7 @@ _TRAINING_COMMANDS = {"cli.aot", "cli.export", "cli.settings", "cli.train"}
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
 MAY_IMPORT = {
     "compilation": set(),
-    "compile_cache": {"interruption"},
+    "compile_cache": {"files"},
     "errors": set(),
     "extras": {"errors"},
     "files": {"errors", "interruption"},

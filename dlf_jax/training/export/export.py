@@ -7,13 +7,14 @@ import ml_collections
 import numpy as np
 from etils import epath
 
-from dlf_jax.checkpoints.store import check_new, save_model
+from dlf_jax.checkpoints.store import save_model
 from dlf_jax.data.crops import CropConfig
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.pipeline import train_batches
 from dlf_jax.data.sources import open_source
 from dlf_jax.entropy_coding.token_tables import fit_frequencies
 from dlf_jax.errors import UserError
+from dlf_jax.files import check_output
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.export.token_statistics import count_tokens
 from dlf_jax.training.run.checkpointing import (
@@ -69,7 +70,7 @@ def export(
         settings make no sense; its photos are not where they were; or `directory`
         cannot be written.
     """
-    check_new(directory, overwrite=overwrite, folder=True)
+    check_output(directory, overwrite, folder=True)
     config = restored(read_config(workdir))
     settings = config.to_dict()
     check_values(settings, _OF_MODEL + (_OF_CROPS if token_crops else ()))
