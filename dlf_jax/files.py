@@ -1,4 +1,4 @@
-"""Reading files, and writing files that appear whole or not at all."""
+"""File input, and atomic file output: a file appears whole or not at all."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ _AnyPath = TypeVar("_AnyPath", bound=PurePath)
 
 
 def read_file(path: str | os.PathLike) -> bytes:
-    """Bytes of a file; any failure is a UserError."""
+    """Returns the bytes of a file; every failure is a UserError."""
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
@@ -23,7 +23,7 @@ def read_file(path: str | os.PathLike) -> bytes:
 
 
 def printable(name: str | os.PathLike) -> str:
-    """A file name as text: bytes that are not UTF-8 as escapes such as ``\\udce9``."""
+    """Returns a file name as text, with escapes such as ``\\udce9`` for other bytes."""
     return os.fspath(name).encode("utf-8", "backslashreplace").decode()
 
 
@@ -89,7 +89,7 @@ def replacing(path: _AnyPath) -> Iterator[_AnyPath]:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file has a temporary name of `replacing`."""
+    """Returns whether a name is a temporary one of `replacing`."""
     return name.startswith(".dlf-") and name.endswith(".tmp")
 
 
@@ -98,6 +98,6 @@ def _is_special(path: str | os.PathLike) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """One line that says what went wrong, without the name of the file."""
+    """Returns the cause of an error as one line, without the name of the file."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The program ``dlf``: one command a module, and one line on stderr for every error."""
+"""The program ``dlf``: one module per command; every error is one line on stderr."""
 
 import contextlib
 import errno
@@ -45,15 +45,15 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Program(click.Group):
-    """A group whose errors are single lines."""
+    """A group that prints every error as one line."""
 
     def main(self, args: list[str] | None = None, **_) -> None:
         """Runs a command and ends the process.
 
-        The exit status is 0, 2 after an error of the user, 130 after Ctrl-C, and not 0
-        where whoever reads stdout has gone.
+        The exit status is 0, 2 after an error of the user, 130 after Ctrl-C, and 1 if
+        the reader of stdout has closed it.
         """
-        # Libraries below jax would add lines of their own.
+        # Libraries below jax would print lines of their own.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if not libtpu.has_tpu():
             libtpu.expect_no_tpu()
@@ -81,7 +81,7 @@ class _Program(click.Group):
         except click.Abort:
             return _INTERRUPTED
         except OSError as error:
-            # Whatever else is written has a name, or errors of its own.
+            # Errors of other outputs have a file name, or were caught before.
             if error.filename or error.errno not in _NO_SPACE:
                 raise
             return _of_stdout(error)
@@ -105,26 +105,26 @@ class _Program(click.Group):
 
 
 def _flush() -> OSError | None:
-    """The error with which stdout cannot be written; Python itself meets none then."""
+    """Flushes stdout and returns the error; Python then has nothing left to flush."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        with contextlib.suppress(OSError, ValueError):  # it has no descriptor
+        with contextlib.suppress(OSError, ValueError):  # stdout without descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error
     return None
 
 
 def _of_stdout(error: OSError) -> int:
-    """Says that stdout cannot be written, unless whoever reads has gone."""
+    """Returns the status of an error of stdout, and prints all but a closed pipe."""
     if isinstance(error, BrokenPipeError):
         return _BROKEN_PIPE
     return _fail(f"cannot write to stdout: {reason(error)}", _USER_ERROR)
 
 
 def _fail(message: str, status: int) -> int:
-    with contextlib.suppress(OSError):  # there is no place left to say it
+    with contextlib.suppress(OSError):  # stderr cannot be written either
         print("dlf:", " ".join(message.split()), file=sys.stderr)
     return status
 
@@ -133,7 +133,7 @@ def _fail(message: str, status: int) -> int:
 @click.version_option(dlf_jax.__version__, prog_name="dlf")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Compresses photos into files of around a kilobyte, and gets them back."""
+    """Compresses photos into files of around a kilobyte, and decompresses them."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -5,7 +5,7 @@ import click
 
 @click.command()
 def models() -> None:
-    """Lists the models that come with dlf."""
+    """Lists the bundled models."""
     from dlf_jax.checkpoints.store import bundled_models, load_model
     from dlf_jax.codec import spec
 
@@ -20,7 +20,7 @@ def models() -> None:
 
 
 def _count(params) -> int:
-    """Values in a tree of arrays."""
+    """Returns the number of values in a tree of arrays."""
     if hasattr(params, "values"):
         return sum(_count(value) for value in params.values())
     return params.size

@@ -25,14 +25,14 @@ from dlf_jax.training.devices.sharding import (
 from dlf_jax.training.run.plan import make_plan
 
 _NAME = re.compile(r"([a-z0-9 ]+):(\d+(?:x\d+){1,2})((?:_un|_)twisted)?")
-# What people and other tools call them.
+# Names in other tools.
 _SYNONYMS = {"v5litepod": "v5e", "v7x": "tpu7x"}
-# Their two cores make one device, as on the real ones. Others have no such mode.
+# Chips whose two cores make one device, as on real slices.
 _MEGACORE = {"v4", "v5p"}
 
 
 def slice_of(topology: str) -> list[Any]:
-    """Devices of a slice by its name, such as "v5e:4x4"; capitals do not matter.
+    """Returns the devices of a slice by name, such as "v5e:4x4", in any case.
 
     Raises:
       UserError: libtpu is missing, in use, or does not know the slice.
@@ -44,12 +44,12 @@ def slice_of(topology: str) -> list[Any]:
     chip, shape, twist = match.groups(default="")
     chip = _SYNONYMS.get(chip, chip)
     options = {"chip_config_name": "megacore"} if chip in _MEGACORE else {}
-    if set(shape.split("x")) == {"1"}:  # less than the four chips of most hosts
+    if set(shape.split("x")) == {"1"}:  # most hosts have four chips
         options["chips_per_host_bounds"] = [1, 1, 1]
     if "TPU_LIBRARY_PATH" not in os.environ:
         needs("libtpu", "aot", '"jax[tpu]"')
-    # The slice is described, not asked for: nothing here must look for a TPU, nor wait
-    # for a process that has one.
+    # A slice is described, not used: nothing may look for a TPU, or wait for a process
+    # that holds one.
     expect_no_tpu()
     os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"
     try:
@@ -69,7 +69,7 @@ def slice_of(topology: str) -> list[Any]:
 
 
 def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
-    """The train step of a stage, compiled for arrays that are not there."""
+    """Compiles the train step of a stage from shapes alone."""
     plan = make_plan(config, mesh)
     state = _placed(plan.shapes, plan.placements)
     constants = _placed(_constants(plan.task, config), replicated(mesh))
@@ -81,7 +81,7 @@ def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
 
 
 def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
-    """Both networks of the codec for one photo on one chip, by command."""
+    """Compiles both networks of the codec for a photo on one chip, by command."""
     model, whole = DLF(config), replicated(make_mesh(MeshConfig(), [device]))
     tile = config.tile_size
     image = jnp.zeros((1, tile, tile, 3))
@@ -116,14 +116,14 @@ def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
 
 
 def _codec(model: DLF, image: Any, rate: Any) -> None:
-    """Touches every parameter that the codec has."""
+    """Uses every parameter of the codec."""
     analysis = model.analyze(image, rate)
     model.prior(rate, analysis.y.shape[1:3])
     model.synthesize(analysis.tokens, analysis.y, rate)
 
 
 def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
-    """Shapes of what the loop hands to every step."""
+    """Shapes of the constant inputs of every step."""
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
 
     def shapes(network: nn.Module) -> Any:
@@ -136,7 +136,7 @@ def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
 
 
 def _placed(shapes: Any, placements: Any) -> Any:
-    """Shapes with shardings; `placements` is a tree of them, or one for all."""
+    """Adds shardings to shapes; `placements` is a tree of shardings, or one for all."""
     if isinstance(placements, jax.sharding.Sharding):
         placements = jax.tree.map(lambda _: placements, shapes)
     return jax.tree.map(
