@@ -1,10 +1,10 @@
-"""``python -m dlf_jax`` is the program ``dlf``."""
+"""Entry point of the program ``dlf``, also as ``python -m dlf_jax``."""
 
 from dlf_jax import interruption
 
 
 def main() -> None:
-    """Runs the program in this process, of which it takes the signals."""
+    """Runs the program in this process and handles the signals of the process."""
     interruption.run(_main)
 
 

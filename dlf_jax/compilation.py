@@ -1,14 +1,14 @@
-"""What XLA is told about networks, wherever in this package they are compiled."""
+"""XLA compiler options shared by every network in the package."""
 
 import functools
 from collections.abc import Mapping
 
 import jax
 
-# An empty list: nothing goes to YNNPACK.
+# An empty list keeps everything from YNNPACK.
 _WITHOUT_YNNPACK = {"xla_cpu_experimental_ynn_fusion_type": ""}
 _QUICK = {"xla_backend_optimization_level": 0}
-# Fused loops by the emitter of before, with less to optimise away.
+# The older emitter of fused loops leaves less to optimise.
 _QUICK_ON_CPUS = {"xla_cpu_use_fusion_emitters": False}
 
 Options = Mapping[str, str | int | bool]
@@ -16,15 +16,15 @@ Options = Mapping[str, str | int | bool]
 
 @functools.cache
 def compiler_options(platform: str, *, quick: bool = False) -> Options:
-    """Options of XLA for a network that runs on `platform`, "cpu", "gpu" or "tpu".
+    """Returns XLA compiler options for a network on a platform.
 
-    jaxlib 0.10.2 and later hand much of what a CPU does to YNNPACK, which takes two to
-    three times as long over convolutions as Eigen, which had them before; see
-    ``launch/studies/throughput/README.md``.
+    On CPUs, jaxlib 0.10.2 and later compute convolutions with YNNPACK, which takes two
+    to three times as long as Eigen, the library of earlier releases; see
+    ``launch/studies/throughput/README.md``.  The options keep Eigen.
 
     Args:
-      platform: where it runs.
-      quick: a slower program, for runs that are shorter than compiling.
+      platform: "cpu", "gpu" or "tpu".
+      quick: compile faster, to a slower program, for runs shorter than compiling.
     """
     if platform != "cpu":
         return _QUICK if quick else {}
@@ -33,7 +33,7 @@ def compiler_options(platform: str, *, quick: bool = False) -> Options:
 
 
 def _is_known(name: str, value: str | int | bool) -> bool:
-    """Whether this jaxlib has an option of CPUs."""
+    """Checks that this jaxlib has an option of CPUs."""
     try:
         with jax.default_device(jax.local_devices(backend="cpu")[0]):
             jax.jit(lambda: 0, compiler_options={name: value}).lower().compile()

@@ -1,17 +1,15 @@
-"""Compiled programs kept in the user's cache folder: later processes start fast.
+"""Cache of compiled programs in the user's cache folder, for a fast start.
 
-jax writes entries of its cache in place and never replaces one: what a full disk or
-`kill -9` cut stays, and every later process warns about it and compiles again.  Hence
-jax is given a path of our own class, by a URL: its files appear whole, begin with a
-digest, and count as missing, to be written anew, where that does not fit.
+jax writes entries of its cache in place and never replaces one: an entry truncated by a
+full disk or `kill -9` stays, and every later process warns about it and compiles again.
+jax is therefore given a URL whose path class writes files atomically, begins each with
+a digest, and reports files with another digest as missing, so that jax replaces them.
 """
 
 import contextlib
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import jax
 import platformdirs
 from etils import epath
 
-from dlf_jax import interruption
+from dlf_jax.files import replacing
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _SCHEME = "dlf-cache://"
@@ -31,8 +29,8 @@ def enable_compile_cache() -> None:
 
     The folder is the user's cache folder or, where jax's own setting or the environment
     variable JAX_COMPILATION_CACHE_DIR names another, ``dlf_jax`` in that.  An empty
-    variable keeps the cache off.  A folder that cannot be read or written, and damaged
-    files in it, cost time and nothing else.
+    variable keeps the cache off.  An unusable folder and damaged files cost time and
+    nothing else.
     """
     given = jax.config.jax_compilation_cache_dir
     if given is None:  # jax looked when it was imported
@@ -52,18 +50,18 @@ def enable_compile_cache() -> None:
         from jax.experimental.compilation_cache import compilation_cache
 
         jax.config.update("jax_compilation_cache_dir", url)
-        # What was compiled before has settled that there is no cache, or another.
+        # An earlier compilation has fixed another cache, or none.
         compilation_cache.reset_cache()
 
 
 def local_folder() -> Path | None:
-    """The folder of jax's cache; None where that is off or remote."""
+    """Returns the folder of jax's cache; None if the cache is off or remote."""
     folder = (jax.config.jax_compilation_cache_dir or "").removeprefix(_SCHEME)
     return Path(folder) if folder and "://" not in folder else None
 
 
 def read_entry(path: Path) -> bytes | None:
-    """Content that `write_entry` wrote; None if there is none, or it is damaged."""
+    """Returns the content of an entry; None if the file is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -73,18 +71,16 @@ def read_entry(path: Path) -> bytes | None:
 
 
 def write_entry(path: Path, data: bytes) -> None:
-    """Writes a file whole or, where that is impossible, not at all."""
-    temporary = path.with_name(f"{secrets.token_hex(8)}.tmp")
+    """Writes an entry with its digest; does nothing if that is impossible."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
+        with replacing(path) as temporary:
             temporary.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(temporary, path)
 
 
 @epath.register_path_cls(_SCHEME)
 class _EntryPath(os.PathLike):
-    """The part of `pathlib.Path` that jax's cache uses, over checked files."""
+    """Path of an entry, with the methods of `pathlib.Path` that jax's cache calls."""
 
     def __init__(self, url: str):
         self._path = epath.Path(url.removeprefix(_SCHEME))
@@ -107,15 +103,15 @@ class _EntryPath(os.PathLike):
         return self._path.name
 
     def mkdir(self, **_: Any) -> None:
-        """Leaves it to `write_entry`, which may fail."""
+        """Does nothing: `write_entry` makes the folder."""
 
     def exists(self) -> bool:
-        """Whether there is an intact file."""
+        """Returns whether the file exists and is intact."""
         self._data = read_entry(Path(self))
         return self._data is not None
 
     def read_bytes(self) -> bytes:
-        """The content, as `exists` found it or, without that, as it is."""
+        """Returns the content that `exists` read, or reads the file."""
         if self._data is None and not self.exists():
             raise FileNotFoundError(f"{self} is not there, or damaged")
         return self._data

@@ -1,4 +1,4 @@
-"""Optional libraries: imports them, or says how to install the missing ones."""
+"""Imports of optional libraries, with instructions to install missing ones."""
 
 import importlib
 from types import ModuleType
@@ -7,12 +7,12 @@ from dlf_jax.errors import UserError
 
 
 def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
-    """Imports a library of an extra.
+    """Imports and returns a library of an extra.
 
     Args:
       module: name in Python.
       extra: of pyproject.toml.
-      package: name for pip, unless it is that of the module.
+      package: name for pip; None: the name of the module.
 
     Raises:
       UserError: the library is not installed, or does not load.
@@ -23,8 +23,7 @@ def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
     except ModuleNotFoundError:
         instruction = how(extra, package or library)
         raise UserError(f"{library} is missing: {instruction}") from None
-    # Shared libraries that are absent, releases that do not go together: every library
-    # has errors of its own for these.
+    # Missing shared libraries and releases that do not fit raise errors of many kinds.
     except Exception as error:
         reason = " ".join(str(error).split())
         raise UserError(
@@ -33,7 +32,7 @@ def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
 
 
 def how(extra: str, package: str) -> str:
-    """Instruction to install an extra, or the one package of it that is asked for."""
+    """Returns the instruction to install an extra, or a single package of the extra."""
     return (
         f'pip install ".[{extra}]" in the checkout of dlf_jax, or pip install {package}'
     )

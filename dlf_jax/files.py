@@ -1,18 +1,21 @@
-"""Reading files, and writing files that appear whole or not at all."""
+"""File input, and atomic file output: a file appears whole or not at all."""
 
 import contextlib
 import os
 import secrets
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from dlf_jax import interruption
 from dlf_jax.errors import UserError
 
+_AnyPath = TypeVar("_AnyPath", bound=PurePath)
+
 
 def read_file(path: str | os.PathLike) -> bytes:
-    """Bytes of a file; any failure is a UserError."""
+    """Returns the bytes of a file; every failure is a UserError."""
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:
@@ -20,20 +23,33 @@ def read_file(path: str | os.PathLike) -> bytes:
 
 
 def printable(name: str | os.PathLike) -> str:
-    """A file name as text: bytes that are not UTF-8 as escapes such as ``\\udce9``."""
+    """Returns a file name as text, with escapes such as ``\\udce9`` for other bytes."""
     return os.fspath(name).encode("utf-8", "backslashreplace").decode()
 
 
-def check_output(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raises UserError if `write_file` would refuse, so that no work is lost."""
-    folder = os.path.dirname(path) or "."
-    if os.path.isdir(path):
+def check_output(
+    path: str | os.PathLike, overwrite: bool, *, folder: bool = False
+) -> None:
+    """Raises UserError if writing to `path` would fail, before any work is lost.
+
+    Args:
+      path: of the output.
+      overwrite: allow a file that exists, or a folder that is not empty.
+      folder: the output is a folder, which need not exist, and not a file.
+    """
+    parent = os.path.dirname(path) or "."
+    if os.path.isdir(path) and not folder:
         raise UserError(f"{path} is a folder: name a file")
+    if os.path.exists(path) and not os.path.isdir(path) and folder:
+        raise UserError(f"{path} is a file already: name a folder")
     if os.path.isfile(path) and not overwrite:
         raise UserError(f"{path} exists already: use --force to overwrite it")
-    if not os.path.isdir(folder):
-        raise UserError(f"there is no folder {folder}")
-    if not os.access(path if _is_special(path) else folder, os.W_OK):
+    if os.path.isdir(path) and os.listdir(path) and not overwrite:
+        raise UserError(f"{path} is not empty: use --force to overwrite its content")
+    if not os.path.isdir(parent):
+        raise UserError(f"there is no folder {parent}")
+    existing = os.path.isdir(path) or _is_special(path)
+    if not os.access(path if existing else parent, os.W_OK):
         raise UserError(f"no permission to write {path}")
 
 
@@ -50,25 +66,30 @@ def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) ->
         if _is_special(path):
             Path(path).write_bytes(data)
             return
-        path = Path(os.path.realpath(path))  # a link stays, its target is replaced
-        with temporary_beside(path) as temporary:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-            os.replace(temporary, path)
+        # A link stays; its target is replaced.
+        with replacing(Path(os.path.realpath(path))) as temporary:
+            temporary.write_bytes(data)
     except OSError as error:
         raise UserError(f"cannot write {path}: {reason(error)}") from error
 
 
 @contextlib.contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
-    """A new name for a file that becomes `path` when it is complete, and else goes."""
+def replacing(path: _AnyPath) -> Iterator[_AnyPath]:
+    """Yields a temporary name beside `path`, which becomes `path` at the end.
+
+    After an error or a signal, `path` is as before and the temporary file is removed.
+
+    Args:
+      path: of `pathlib`, or of `etils.epath`, such as gs://bucket/file.
+    """
     temporary = path.with_name(f".dlf-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
         yield temporary
+        temporary.replace(path)
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file has a name of `temporary_beside`."""
+    """Returns whether a name is a temporary one of `replacing`."""
     return name.startswith(".dlf-") and name.endswith(".tmp")
 
 
@@ -77,6 +98,6 @@ def _is_special(path: str | os.PathLike) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """One line that says what went wrong, without the name of the file."""
+    """Returns the cause of an error as one line, without the name of the file."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(text.split())

@@ -1,10 +1,10 @@
 """Ctrl-C and SIGTERM end a program at once: one line, no traceback, no process left.
 
-Python raises KeyboardInterrupt in its main thread between two instructions: minutes
-later where that thread compiles a network, never where something catches it, and amid
-the imports of libraries, some of which crash.  Hence the main thread is left alone.  A
-thread of its own hears of the signal, says so, ends what this process has started,
-removes unfinished files, and ends this process.
+Python raises KeyboardInterrupt in the main thread between two instructions.  That is
+minutes late while the main thread compiles a network, has no effect where a library
+catches the exception, and crashes some libraries during their import.  Signals are
+therefore left to a thread of their own, which prints the line, kills the child
+processes, removes unfinished files, and ends the process.
 """
 
 import atexit
@@ -14,27 +14,27 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
-# Signals that end a program, and what is said.
+# Signals that end a program, and the words that are printed.
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-_CLEANING_S = 5.0  # at most
+_CLEANING_S = 5.0  # longest time to remove unfinished files
 _ERASE_LINE = "\r\x1b[K"
 
 _cleaners: list[Callable[[], object]] = []
-_ending = threading.RLock()  # held from the moment at which cleaning begins
+_ending = threading.RLock()  # held once cleaning begins
 _heard = threading.Event()
 _left_to_others = 0
-_failed = False  # and has said why
+_failed = False  # with an error already printed
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a program, whose status after a signal is 128 and the number of that."""
+    """Runs a program; its exit status after a signal is 128 plus the signal number."""
     global _failed
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed; a file with this number would receive what is printed
+        except OSError:  # closed: the next file opened would receive the output
             os.open(os.devnull, os.O_RDWR)
-    # Not those that are ignored, as after nohup.
+    # Signals that are ignored stay so, as after nohup.
     numbers = [n for n in _WORDS if signal.getsignal(n) is not signal.SIG_IGN]
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -42,7 +42,7 @@ def run(main: Callable[[], None]) -> None:
     for number in numbers:
         signal.signal(number, _nothing)
     threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
-    # Called last: from then on Python stops to handle signals and would die of them.
+    # Registered first, hence called last: from then on Python would die of signals.
     atexit.register(_ignore, numbers)
     try:
         main()
@@ -50,14 +50,14 @@ def run(main: Callable[[], None]) -> None:
         _failed = bool(stop.code)
         raise
     finally:
-        if _heard.is_set():  # whatever it ended with, such as a child that is killed
+        if _heard.is_set():  # `_watch` ends the process, whatever the error here
             threading.Event().wait()
 
 
 @contextlib.contextmanager
 def cleaning(clean: Callable[[], object]) -> Iterator[None]:
-    """Calls a function at the end of a block, also where a signal ends the program."""
-    with _ending:  # no more work that needs it once cleaning has begun
+    """Calls a function at the end of a block, even if a signal ends the program."""
+    with _ending:  # blocks forever once cleaning has begun
         _cleaners.append(clean)
     try:
         yield
@@ -68,15 +68,16 @@ def cleaning(clean: Callable[[], object]) -> Iterator[None]:
 
 
 def leave_next_signal(to_others: bool) -> None:
-    """Lets the handler of a caller act on the next signal instead, or no longer so."""
+    """Leaves the next signal to a handler of the caller, or takes it back."""
     global _left_to_others
     _left_to_others = int(to_others)
 
 
 def spare_children(function: Callable) -> object:
-    """Result of a function whose child processes are not signalled with this one.
+    """Returns the result of a function whose child processes ignore terminal signals.
 
-    A terminal signals all processes of a program: those would print tracebacks.
+    A terminal signals all processes of a program, and Python children would print
+    tracebacks.
     """
     results, errors = [], []
 
@@ -99,7 +100,7 @@ def spare_children(function: Callable) -> object:
 def become_child() -> None:
     """Leaves signals to the parent, in a process that `spare_children` started.
 
-    Its own children, such as a codec's program, are signalled as ever.
+    Children of this process, such as the program of a codec, still receive signals.
     """
     for number in _WORDS:
         signal.signal(number, _nothing)
@@ -108,7 +109,7 @@ def become_child() -> None:
 
 
 def _kill_children() -> None:
-    """Ends all processes that this one started, and theirs; on Linux alone."""
+    """Kills all descendants of this process; on Linux only."""
     try:
         numbers = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
     except OSError:
@@ -127,24 +128,24 @@ def _kill_children() -> None:
 def _parent(pid: int) -> int | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name of the program, in brackets, may hold any bytes.
+            # The name of the program, in brackets, may contain any bytes.
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, IndexError):  # it has ended
         return None
 
 
 def _ignore(numbers: list[int]) -> None:
-    """Lets a program that has ended end with its own status."""
+    """Ignores signals, so that a finished program keeps its exit status."""
     for number in numbers:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _nothing(number: int, frame: object) -> None:
-    """Handles signals in the main thread; `_watch` has heard of them."""
+    """Handles signals in the main thread, where `_watch` acts on them instead."""
 
 
 def _watch(reader: int, numbers: list[int]) -> None:
-    """Ends the process after a signal; runs in a thread of its own."""
+    """Waits for a signal and ends the process; runs in a thread of its own."""
     global _left_to_others
     while (number := os.read(reader, 1)[0]) not in numbers or _left_to_others:
         _left_to_others -= number in numbers
@@ -154,7 +155,9 @@ def _watch(reader: int, numbers: list[int]) -> None:
         # Not through sys.stderr, whose lock the main thread may hold.
         if not _failed:
             os.write(2, (_ERASE_LINE * os.isatty(2) + line).encode())
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # that was all
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 2
+        )  # silences everything after the line
     _kill_children()
     cleaner = threading.Thread(target=_clean, daemon=True)
     cleaner.start()

@@ -3,11 +3,11 @@
 import glob
 import os
 
-# One or the other is how every generation of TPUs appears on its host.
+# Device files of all generations of TPUs.
 _DEVICES = ("/dev/accel*", "/dev/vfio/[0-9]*")
 
-# Otherwise libtpu asks the metadata server of Google Cloud for the first of these,
-# for minutes where there is none, and complains of the others.
+# Without these, libtpu asks the metadata server of Google Cloud, for minutes where
+# there is none, and warns of missing variables.
 _ALONE = {
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_WORKER_HOSTNAMES": "localhost",
@@ -19,12 +19,12 @@ _ALONE = {
 def expect_no_tpu() -> None:
     """Tells libtpu that this machine has no TPU, in this process and its children.
 
-    Takes effect before jax looks for devices. What the environment says already stays.
+    Must be called before jax looks for devices.  Variables that are set already stay.
     """
     for name, value in _ALONE.items():
         os.environ.setdefault(name, value)
 
 
 def has_tpu() -> bool:
-    """Whether this machine has a TPU that libtpu could open."""
+    """Returns whether this machine has a TPU that libtpu could open."""
     return any(glob.glob(pattern) for pattern in _DEVICES)

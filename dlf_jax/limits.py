@@ -1,14 +1,14 @@
-"""What an image may ask of a machine, for files can come from anyone."""
+"""Resource limits for untrusted images and files."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bounds that are checked before the work begins.
+    """Limits that are checked before coding begins.
 
     Attributes:
-      pixels: of an image, padding to whole tiles included.
+      pixels: number of an image, padding to whole tiles included.
       memory: bytes of one run of the network, as XLA plans it: its arguments, results
         and temporaries.
     """

@@ -1,4 +1,4 @@
-"""JSON that every program reads: the standard has no NaN and no Infinity."""
+"""Standard JSON, which has no NaN and no Infinity, so that every program reads it."""
 
 import json
 import math
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def dumps(value: Any, **options: Any) -> str:
-    """Text of a value, with null for numbers that are not finite.
+    """Returns a value as JSON, with null for numbers that are not finite.
 
     Args:
       value: mappings, sequences, strings, numbers, truth values and None.
-      options: of `json.dumps`.
+      options: passed to `json.dumps`.
     """
     return json.dumps(_finite(value), allow_nan=False, **options)
 

@@ -5,12 +5,13 @@
 Sizes are those of `dlf_jax.models.variants`; a test compares the file with the result.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 from xml.sax.saxutils import escape
+
+import click
 
 from dlf_jax.models.config import DLFConfig, TrunkConfig
 from dlf_jax.models.variants import VARIANTS
@@ -64,11 +65,11 @@ class Box:
     text: str
 
 
-def main() -> None:
-    """Writes the figure to the file that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", type=Path)
-    parser.parse_args().output.write_text(figure(VARIANTS["dlf-l"]), encoding="utf-8")
+@click.command()
+@click.argument("output", type=click.Path(path_type=Path))
+def main(output: Path) -> None:
+    """Writes the figure to OUTPUT."""
+    output.write_text(figure(VARIANTS["dlf-l"]), encoding="utf-8")
 
 
 def figure(config: DLFConfig) -> str:

@@ -1,8 +1,11 @@
-"""Draws photos beside their reconstructions at several rates, one photo per row."""
+"""A sheet of photos beside their reconstructions at several rates, one photo per row.
 
-import argparse
+python launch/contact_sheet.py PHOTO... --rates 0,3 -o SHEET.jpg
+"""
+
 from pathlib import Path
 
+import click
 import numpy as np
 from PIL import Image
 from side_by_side import side_by_side
@@ -11,41 +14,54 @@ import dlf_jax
 from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 
+_PATH = click.Path(path_type=Path)
 
-def main() -> None:
-    """Reads the command line and writes the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photos", type=Path, nargs="+", help="one photo per row")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--rates", type=int, nargs="+", required=True)
-    parser.add_argument("--model", default="dlf-nano", help="name or directory")
-    parser.add_argument(
-        "--width", type=int, default=1200, help="width of the sheet, pixels"
-    )
-    options = parser.parse_args()
+
+def _integers(context: click.Context, option: click.Parameter, text: str) -> list[int]:
     try:
-        write_sheet(options)
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no list such as 0,3") from error
+
+
+@click.command()
+@click.argument("photos", metavar="PHOTO...", type=_PATH, nargs=-1, required=True)
+@click.option("-o", "--output", metavar="SHEET", type=_PATH, required=True)
+@click.option("--rates", metavar="K,...", callback=_integers, required=True)
+@click.option("--model", metavar="NAME_OR_DIR", default="dlf-nano", show_default=True)
+@click.option(
+    "--width",
+    metavar="PIXELS",
+    type=click.IntRange(1),
+    default=1200,
+    show_default=True,
+    help="Width of the sheet.",
+)
+def main(
+    photos: tuple[Path, ...], output: Path, rates: list[int], model: str, width: int
+) -> None:
+    """Writes a sheet with one PHOTO a row, each beside its reconstructions."""
+    try:
+        rows = [_row(photo, rates, model, width) for photo in photos]
     except UserError as error:
-        parser.error(str(error))
+        raise click.UsageError(str(error)) from error
+    Image.fromarray(np.concatenate(rows)).save(output, quality=90)
+    print(f"{output}: {len(rows)} photos at rates {rates}")
 
 
-def write_sheet(options: argparse.Namespace) -> None:
-    """Codes the photos and writes the sheet."""
-    rows = []
-    for path in options.photos:
-        photo = read_image(path)
-        panels = [(Image.fromarray(photo), f"{path.name}: original")]
-        for rate in options.rates:
-            data = dlf_jax.compress(photo, rate=rate, model=options.model)
-            recon = dlf_jax.decompress(data, model=options.model)
-            bpp = 8 * len(data) / (photo.shape[0] * photo.shape[1])
-            caption = f"rate {rate}: {len(data):,} bytes, {bpp:.4f} bpp"
-            panels.append((Image.fromarray(recon), caption))
-        row = side_by_side(panels)
-        height = round(row.height * options.width / row.width)
-        rows.append(np.asarray(row.resize((options.width, height))))
-    Image.fromarray(np.concatenate(rows)).save(options.output, quality=90)
-    print(f"{options.output}: {len(rows)} photos at rates {options.rates}")
+def _row(path: Path, rates: list[int], model: str, width: int) -> np.ndarray:
+    """A photo and its reconstructions as an RGB image of some width."""
+    photo = read_image(path)
+    panels = [(Image.fromarray(photo), f"{path.name}: original")]
+    for rate in rates:
+        data = dlf_jax.compress(photo, rate=rate, model=model)
+        recon = dlf_jax.decompress(data, model=model)
+        bpp = 8 * len(data) / (photo.shape[0] * photo.shape[1])
+        caption = f"rate {rate}: {len(data):,} bytes, {bpp:.4f} bpp"
+        panels.append((Image.fromarray(recon), caption))
+    row = side_by_side(panels)
+    height = round(row.height * width / row.width)
+    return np.asarray(row.resize((width, height)))
 
 
 if __name__ == "__main__":

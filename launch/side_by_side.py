@@ -1,14 +1,15 @@
 """Draws an image beside its reconstruction."""
 
-import argparse
 from pathlib import Path
 
+import click
 from PIL import Image, ImageDraw, ImageFont
 
 from dlf_jax import interruption
 
 _GAP = 12
 _BAND = 34
+_PATH = click.Path(path_type=Path)
 
 
 def side_by_side(panels: list[tuple[Image.Image, str]]) -> Image.Image:
@@ -33,25 +34,24 @@ def side_by_side(panels: list[tuple[Image.Image, str]]) -> Image.Image:
     return sheet
 
 
-def main() -> None:
-    """Reads the command line and writes the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("original", type=Path, help="original image")
-    parser.add_argument("compressed", type=Path, help="compressed file")
-    parser.add_argument("decoded", type=Path, help="decoded image")
-    parser.add_argument("output", type=Path, help="PNG to write")
-    paths = parser.parse_args()
-    with Image.open(paths.original) as original, Image.open(paths.decoded) as decoded:
-        size = paths.compressed.stat().st_size
-        bpp = 8 * size / (original.width * original.height)
+@click.command()
+@click.argument("original", type=_PATH)
+@click.argument("compressed", type=_PATH)
+@click.argument("decoded", type=_PATH)
+@click.argument("output", type=_PATH)
+def main(original: Path, compressed: Path, decoded: Path, output: Path) -> None:
+    """Sets ORIGINAL beside DECODED, the image in the file COMPRESSED, as a PNG."""
+    with Image.open(original) as before, Image.open(decoded) as after:
+        size = compressed.stat().st_size
+        bpp = 8 * size / (before.width * before.height)
         sheet = side_by_side(
             [
-                (original, f"original: {paths.original.stat().st_size:,} bytes"),
-                (decoded, f"decoded from {size:,} bytes, {bpp:.4f} bpp"),
+                (before, f"original: {original.stat().st_size:,} bytes"),
+                (after, f"decoded from {size:,} bytes, {bpp:.4f} bpp"),
             ]
         )
-    sheet.save(paths.output)
-    print(f"original | decoded -> {paths.output}")
+    sheet.save(output)
+    print(f"original | decoded -> {output}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
+from etils import epath
 
 from dlf_jax.errors import UserError
-from dlf_jax.files import write_file
+from dlf_jax.files import check_output, replacing, write_file
 
 
 def test_writing_replaces_only_when_told(tmp_path):
@@ -56,3 +58,33 @@ def test_impossible_outputs_are_refused(tmp_path):
         with pytest.raises(UserError, match=message):
             write_file(path, b"")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_impossible_folders_are_rejected(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    for path, message in (
+        (tmp_path / "full" / "file", "is a file already: name a folder"),
+        (tmp_path / "full", "is not empty: use --force"),
+        (tmp_path / "absent" / "new", "no folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_output(path, overwrite=False, folder=True)
+    check_output(tmp_path / "full", overwrite=True, folder=True)
+    check_output(tmp_path / "empty", overwrite=False, folder=True)
+    check_output(tmp_path / "new", overwrite=False, folder=True)
+
+
+@pytest.mark.parametrize("kind", [Path, epath.Path])
+def test_a_block_that_fails_leaves_the_old_file(tmp_path, kind):
+    path = kind(tmp_path) / "out"
+    path.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == ["out"]
+    assert path.read_bytes() == b"old"
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"new")
+    assert path.read_bytes() == b"new"

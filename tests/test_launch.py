@@ -130,10 +130,8 @@ def test_contact_sheet_without_photo_is_one_line(
     monkeypatch.syspath_prepend(repository / "launch")
     script = runpy.run_path(str(repository / "launch" / "contact_sheet.py"))
     sheet = str(tmp_path / "sheet.jpg")
-    arguments = ["contact_sheet.py", "none.png", "-o", sheet, "--rates", "0"]
-    monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit, match="2"):
-        script["main"]()
+        script["main"](["none.png", "-o", sheet, "--rates", "0,1"])
     assert (
         capsys.readouterr().err.splitlines()[-1].endswith("No such file or directory")
     )

@@ -1,4 +1,4 @@
-"""Files of a bulk job, on any of Beam's file systems: names, and whole outputs only."""
+"""Files of a bulk job on any file system of Beam: names, reading, atomic writing."""
 
 import concurrent.futures
 import contextlib
@@ -21,7 +21,7 @@ _READERS = 32
 
 
 def matches(pattern: str, extensions: Collection[str]) -> list[str]:
-    """Input files that a user names, sorted.
+    """Returns the input files that a user names, sorted.
 
     Args:
       pattern: of Beam, such as ``gs://bucket/photos/**.png``; or a file; or a folder,
@@ -31,7 +31,7 @@ def matches(pattern: str, extensions: Collection[str]) -> list[str]:
       extensions: as of `dlf_jax.data.folders.files_in`.
 
     Raises:
-      UserError: there are none, or the file system is not there.
+      UserError: there are none, or the file system is not available.
     """
     folder, rest = _split(pattern)
     if not _is_local(pattern):
@@ -52,7 +52,7 @@ def matches(pattern: str, extensions: Collection[str]) -> list[str]:
 
 
 def listed(pattern: str) -> list[str]:
-    """All files that a pattern means, sorted; there may be none."""
+    """Returns all files that match a pattern, sorted, or an empty list."""
     if _is_local(pattern):
         return sorted(_local(*_split(pattern)))
     with _user_errors(f"cannot look for {pattern}"):
@@ -61,22 +61,22 @@ def listed(pattern: str) -> list[str]:
 
 
 def exists(path: str) -> bool:
-    """Whether there is a file.
+    """Returns whether a file exists.
 
     Raises:
-      UserError: the file system is not there.
+      UserError: the file system is not available.
     """
     with _user_errors(f"cannot look for {path}"):
         return FileSystems.exists(path)
 
 
 def has_wildcards(path: str) -> bool:
-    """Whether a file system other than this machine's takes a path for a pattern."""
+    """Returns whether a remote file system would read a path as a pattern."""
     return not _is_local(path) and _WILDCARD.search(path) is not None
 
 
 def relative(path: str, pattern: str) -> str:
-    """The part of a match below the folder in front of the first wildcard.
+    """Returns the part of a match below the folder in front of the first wildcard.
 
     Raises:
       ValueError: `path` is not below this folder.
@@ -117,7 +117,7 @@ def _local(folder: str, rest: str) -> Iterator[str]:
         return
     if not os.path.isdir(folder or "."):
         return
-    # Beam's wildcards do not match a backslash, which is a letter of names here.
+    # Beam's wildcards do not match a backslash, which is allowed in names here.
     wanted = re.compile(FileSystem.translate_pattern(rest).replace(r"[^/\\]", "[^/]"))
     for path in folders.all_files(folder or "."):
         name = path.relative_to(folder).as_posix()
@@ -130,12 +130,12 @@ def _is_skipped(name: str) -> bool:
 
 
 def absolute(path: str) -> str:
-    """A local path from the root; others are that already."""
+    """Returns a local path from the root; remote paths are returned as they are."""
     return os.path.abspath(path) if _is_local(path) else path
 
 
 def read(path: str, start: int = 0, length: int = -1) -> bytes:
-    """Bytes of a file or of a part of it, as they are on disk.
+    """Returns the bytes of a file or of a part of the file, never decompressed.
 
     Raises:
       UserError: it cannot be read.
@@ -150,7 +150,7 @@ def read(path: str, start: int = 0, length: int = -1) -> bytes:
 
 
 def read_all(paths: Sequence[str]) -> Iterator[bytes]:
-    """Bytes of many files, in order; object stores are slow, but not one at a time.
+    """Yields the bytes of many files, in order, read in parallel for object stores.
 
     Raises:
       UserError: as of `read`.
@@ -160,7 +160,7 @@ def read_all(paths: Sequence[str]) -> Iterator[bytes]:
 
 
 def delete(paths: Sequence[str]) -> None:
-    """Removes files.
+    """Deletes files.
 
     Raises:
       UserError: one cannot be removed.
@@ -173,7 +173,7 @@ def delete(paths: Sequence[str]) -> None:
 
 
 def write(path: str, data: bytes) -> None:
-    """Writes a file that appears whole or not at all; its folder is made.
+    """Writes a file atomically and creates the folder of the file.
 
     Raises:
       UserError: it cannot be written.
@@ -198,7 +198,7 @@ def write(path: str, data: bytes) -> None:
 
 
 def unfinished(folder: str) -> list[str]:
-    """Files that interrupted writes left in a folder of this machine."""
+    """Returns leftovers of interrupted writes in a local folder."""
     if not _is_local(folder):
         return []
     paths = folders.all_files(folder)
@@ -207,7 +207,7 @@ def unfinished(folder: str) -> list[str]:
 
 @contextlib.contextmanager
 def _user_errors(what: str) -> Iterator[None]:
-    """Turns errors of file systems into ours."""
+    """Turns errors of file systems into UserError."""
     try:
         yield
     except Exception as error:  # every file system raises kinds of its own
@@ -215,7 +215,7 @@ def _user_errors(what: str) -> Iterator[None]:
 
 
 def _make_folder(folder: str) -> None:
-    """Another worker may be first; buckets have no folders."""
+    """Makes a folder; another worker may be first, and buckets have no folders."""
     try:
         FileSystems.mkdirs(folder)
     except OSError:

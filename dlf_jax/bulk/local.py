@@ -1,4 +1,4 @@
-"""Beam's runner for one machine, whose worker processes are spared signals."""
+"""Beam's runner for one machine, with worker processes that ignore signals."""
 
 import logging
 import os
@@ -27,18 +27,18 @@ runpy.run_module("apache_beam.runners.worker.sdk_worker_main", run_name="__main_
 def local_runner(options: PipelineOptions) -> FnApiRunner:
     """Returns the runner that Beam's DirectRunner ends in, without a detour.
 
-    That class first downloads Prism and prefers it, which works in one process whatever
-    --direct_num_workers says.
+    DirectRunner first downloads and prefers Prism, which works in one process despite
+    --direct_num_workers.
 
     Args:
-      options: of the pipeline; the running mode in them is used up.
+      options: of the pipeline; the running mode is removed from them.
     """
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
     direct, environment = options.view_as(DirectOptions), None
     if direct.direct_running_mode == "multi_processing" and os.name == "posix":
         # A terminal signals all processes of a program. Beam starts workers by a shell,
-        # which may unblock signals, as dash does, but hands on what it ignores.
+        # which may unblock signals, as dash does, but children inherit ignored ones.
         words = sys.executable, "-c", _WORKER.format(level=_least_level(options) - 1)
         command = f"trap '' INT TERM; exec {shlex.join(words)}"
         environment = SubprocessSDKEnvironment.from_command_string(command)

@@ -1,6 +1,6 @@
-"""Results of `work.Evaluate`, put together: results.csv and means.jsonl.
+"""Summaries of the results of `work.Evaluate`: results.csv and means.jsonl.
 
-This is reading of small files, and summing: one process does it on every runner alike.
+One process reads and sums the small files, with every runner.
 """
 
 import array
@@ -63,14 +63,14 @@ class Means:
         self._columns = collections.defaultdict(lambda: array.array("d"))
 
     def add(self, row: dict[str, Any]) -> None:
-        """Takes a row in."""
+        """Adds a row."""
         self._images += 1
         for name, value in row.items():
             if name not in ("image", *_KEY):
                 self._columns[name].extend([] if value is None else [value])
 
     def result(self) -> dict[str, Any]:
-        """Number of rows as "images", and means; None where no row has a value."""
+        """Returns the number of rows as "images", and means; None without any value."""
         columns = self._columns.items()
         return {"images": self._images} | {
             name: statistics.fmean(values) if values else None

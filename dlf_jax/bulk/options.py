@@ -23,19 +23,19 @@ _DASK_PARTITIONS = ("--dask_npartitions", "--dask_partition_size")
 
 
 def pipeline(runner: str, options: Sequence[str]) -> beam.Pipeline:
-    """An empty pipeline of a runner.
+    """Returns an empty pipeline for a runner.
 
     Args:
       runner: name or path of its class; "dask" is short for "DaskRunner".
       options: of Beam and of the runner, as on the command lines of Beam.
 
     Raises:
-      UserError: there is no such runner, what it needs is not installed, or an option
-        is unknown, wrong or missing.
+      UserError: the runner is unknown, a library of the runner is not installed, or an
+        option is unknown, wrong or missing.
     """
     short = runner.lower().removesuffix("runner")
     with _one_line(runner, short):
-        # Before options are read: the module of a runner brings the runner's own.
+        # Before options are read: the module of a runner defines options of its own.
         found = create_runner(_RUNNERS.get(short, runner))
         flags = [_QUIET, *options, f"--runner={runner}"]
         if short == "dask" and not any(o.startswith(_DASK_PARTITIONS) for o in options):
@@ -50,7 +50,7 @@ def pipeline(runner: str, options: Sequence[str]) -> beam.Pipeline:
 
 @contextlib.contextmanager
 def _one_line(runner: str, short: str) -> Iterator[None]:
-    """Turns errors of Beam and argparse into ours."""
+    """Turns errors of Beam and argparse into UserError."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -77,8 +77,8 @@ def _unknown(parsed: PipelineOptions, flags: Sequence[str]) -> list[str]:
 def _check_later(runner: PipelineRunner, unknown: Sequence[str]) -> None:
     """Rejects unknown options, or leaves it to the job server of Flink or Spark.
 
-    Only the job server knows all options of such a runner, and Beam drops without a
-    word those that the job server does not know, either.
+    Only the job server knows all options of such a runner, and Beam silently drops the
+    options that the job server does not know.
     """
     word, asks = unknown[0], isinstance(runner, PortableRunner)
     if not word.startswith("--") or not asks or isinstance(runner, PrismRunner):

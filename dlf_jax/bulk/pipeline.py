@@ -1,9 +1,9 @@
 """The Beam pipeline around the work: files to do, outputs, errors, counts.
 
-Runners differ in how much of Beam they have: Dask's drops what `finish_bundle` yields,
-runs nothing but the branch of the last transform, and counts nothing.  The pipeline is
-therefore one `Create` and one `ParDo`, whose results are files, and counts come from
-the files that are there when the pipeline has ended.
+Runners support different parts of Beam: that of Dask drops the output of
+`finish_bundle`, runs only the branch of the last transform, and has no counters.  The
+pipeline is therefore one `Create` and one `ParDo` whose results are files, and counts
+are numbers of files after the end of the pipeline.
 """
 
 import functools
@@ -46,12 +46,12 @@ class Counts(NamedTuple):
 class Process(beam.DoFn):
     """Works on the files of a span of the list ``SCRATCH.todo``.
 
-    An error with one file must not stop the others, whatever it is: errors of a span
+    An error of any kind with one file must not stop the others: the errors of a span
     become the file ``SCRATCH-START.errors``.
 
     Args:
-      work: what is done with a file.
-      scratch: how the names of temporary files begin.
+      work: the work on each file.
+      scratch: beginning of the names of temporary files.
     """
 
     def __init__(self, work: Work, scratch: str):
@@ -59,7 +59,7 @@ class Process(beam.DoFn):
         self._scratch = scratch
 
     def setup(self) -> None:
-        """Loads the model, once a worker."""
+        """Loads the model, once per worker."""
         self._function = self._work.open()
 
     def process(self, span: tuple[int, int]) -> None:
@@ -69,7 +69,7 @@ class Process(beam.DoFn):
             source, target = json.loads(line)
             try:
                 files.write(target, self._function(files.read(source)))
-            except Exception as error:  # a file can break any library in its way
+            except Exception as error:  # files can break libraries in any way
                 known = isinstance(error, UserError)
                 reason = str(error) if known else f"{type(error).__name__}: {error}"
                 failures.append({"file": source, "error": " ".join(reason.split())})
@@ -83,10 +83,10 @@ def run(
     """Works on all files that have no output yet.
 
     Args:
-      work: what is done with a file.
+      work: the work on each file.
       pattern: of the inputs.
       output: folder; receives `output_of` every input, ``errors.jsonl``, and
-        ``job.txt``, so that it has results of one kind only.
+        ``job.txt``, which reserves the folder for this work.
       runner, options: as of `dlf_jax.bulk.options.pipeline`.
 
     Raises:
@@ -118,7 +118,7 @@ def run(
     if lost := len(todo) - done - len(failed):
         raise UserError(
             f"{runner} left {lost} of {len(todo)} files with neither an output nor an "
-            "error: give the same command again, or use another --runner"
+            "error: repeat the command, or use another --runner"
         )
     return Counts(done, len(targets) - len(todo), len(failed))
 
@@ -132,7 +132,7 @@ def output_of(path: str, pattern: str, output: str, suffix: str) -> str:
 
 
 def _claim(output: str, work: Work) -> None:
-    """Says in `output` what it is for, or finds that it is for this."""
+    """Reserves `output` for `work`, or checks that it is."""
     path = f"{output}/job.txt"
     if not files.exists(path):
         files.write(path, f"{work}\n".encode())

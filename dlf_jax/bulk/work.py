@@ -1,4 +1,4 @@
-"""What is done with a file: its bytes to those of the output, in a worker."""
+"""Work on one file in a worker: from the bytes of the input to those of the output."""
 
 import dataclasses
 import platform
@@ -37,7 +37,7 @@ class Compress:
     suffix = ".dlf"
 
     def open(self) -> Callable[[bytes], bytes]:
-        """The work, ready; called once a worker process."""
+        """Loads codecs, once per worker process, and returns the work as a function."""
         enable_compile_cache()
         codec = catalog.load(self.model, self.limits)
         if codec.model.fingerprint.hex() != self.fingerprint:
@@ -65,7 +65,7 @@ class Decompress:
     suffix = ".png"
 
     def open(self) -> Callable[[bytes], bytes]:
-        """The work, ready; called once a worker process."""
+        """Loads codecs, once per worker process, and returns the work as a function."""
         enable_compile_cache()
 
         def work(data: bytes) -> bytes:
@@ -94,7 +94,7 @@ class Evaluate:
     suffix = ".json"
 
     def open(self) -> Callable[[bytes], bytes]:
-        """The work, ready; called once a worker process."""
+        """Loads codecs, once per worker process, and returns the work as a function."""
         for spec in self.specs:
             if open_codec(spec.name).version != spec.version:
                 raise UserError(f"{spec.name} is another version on {platform.node()}")

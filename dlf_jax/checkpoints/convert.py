@@ -33,13 +33,12 @@ from dlf_jax.checkpoints.store import (
     TRAINING_FILE,
     TRAINING_ONLY,
     as_stored,
-    check_new,
     read_directory,
     reading,
-    replacing,
     write_directory,
 )
 from dlf_jax.errors import UserError
+from dlf_jax.files import check_output, replacing
 from dlf_jax.models.config import DLFConfig
 
 
@@ -96,7 +95,7 @@ def convert(
       UserError: a file cannot be read or written, is of no known kind, or has
         unexpected names, shapes or masks.
     """
-    check_new(directory, overwrite=overwrite, folder=True)
+    check_output(directory, overwrite, folder=True)
     read = [_read(Path(source), heads) for source in sources]
     kinds = [source.kind for source in read]
     if len(set(kinds)) < len(kinds) or ("dlf" in kinds and len(kinds) > 1):
@@ -161,7 +160,7 @@ def to_official(directory: Path, file: Path, *, overwrite: bool = False) -> int:
         these sizes.
     """
     write = writer_for(file)
-    check_new(file, overwrite=overwrite, folder=False)
+    check_output(file, overwrite)
     description, arrays = read_directory(directory)
     parts = description.get("parts", {"dlf": None})
     if len(parts) > 1:

@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from dlf_jax.entropy_coding.integer_context import IntegerContext
 from dlf_jax.entropy_coding.tables import Distribution, gaussian_tables_digest
 from dlf_jax.entropy_coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.errors import UserError
-from dlf_jax.files import temporary_beside
+from dlf_jax.files import replacing
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.paths import flatten, nest
 
@@ -204,37 +203,9 @@ def write_directory(
     return description
 
 
-def check_new(path: Path, *, overwrite: bool, folder: bool) -> None:
-    """Raises UserError if writing would replace something or is impossible.
-
-    Args:
-      path: a directory of weights, or a file.
-      overwrite: allow replacing.
-      folder: `path` is a directory.
-    """
-    if path.exists() and path.is_dir() != folder:
-        raise UserError(f"{path} is a {'file' if folder else 'folder'} already")
-    if not overwrite and path.exists() and (not folder or any(path.iterdir())):
-        state = "is not empty" if folder else "exists already"
-        raise UserError(f"{path} {state}: use --force to overwrite what is there")
-    parent = path.absolute().parent
-    if not parent.is_dir():
-        raise UserError(f"there is no folder {parent}")
-    if not os.access(path if path.is_dir() else parent, os.W_OK):
-        raise UserError(f"no permission to write {path}")
-
-
 def _remove_if_empty(directory: Path) -> None:
     with contextlib.suppress(OSError):
         directory.rmdir()
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`, renamed to `path` if the block succeeds."""
-    with temporary_beside(path) as temporary:
-        yield temporary
-        os.replace(temporary, path)
 
 
 def load_model(name_or_dir: Path | str) -> LoadedModel:

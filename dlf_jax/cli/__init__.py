@@ -1,4 +1,4 @@
-"""The program ``dlf``: one command a module, and one line on stderr for every error."""
+"""The program ``dlf``: one module per command; every error is one line on stderr."""
 
 import contextlib
 import errno
@@ -11,33 +11,49 @@ import click
 
 import dlf_jax
 from dlf_jax import libtpu
+from dlf_jax.cli.aot import aot
 from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
 from dlf_jax.cli.evaluate import evaluate
+from dlf_jax.cli.export import export
 from dlf_jax.cli.info import info
 from dlf_jax.cli.models import models
-from dlf_jax.cli.train import aot, export, train
+from dlf_jax.cli.train import train
 from dlf_jax.errors import UserError
 from dlf_jax.files import reason
 
 _USER_ERROR = 2
 _BROKEN_PIPE = 1
 _INTERRUPTED = 130
+# What a command works on, and the remedy where memory does not suffice for it.
+_TOO_LARGE = {
+    "compress": "this image: use a smaller one",
+    "decompress": "this image: use a machine with more memory",
+    "info": "this file: use a machine with more memory",
+    "models": "the models: use a machine with more memory",
+    "evaluate": "these images: lower --processes, or use smaller ones",
+    "bulk": "this job: use fewer workers",
+    "train": "training: lower --config.batch_size or --config.crop.size, or raise "
+    "--config.accumulate",
+    "export": "this model: use a machine with more memory",
+    "convert": "this model: use a machine with more memory",
+    "aot": "compiling: lower --config.batch_size, --config.crop.size or --photo",
+}
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Program(click.Group):
-    """A group whose errors are single lines."""
+    """A group that prints every error as one line."""
 
     def main(self, args: list[str] | None = None, **_) -> None:
         """Runs a command and ends the process.
 
-        The exit status is 0, 2 after an error of the user, 130 after Ctrl-C, and not 0
-        where whoever reads stdout has gone.
+        The exit status is 0, 2 after an error of the user, 130 after Ctrl-C, and 1 if
+        the reader of stdout has closed it.
         """
-        # Libraries below jax would add lines of their own.
+        # Libraries below jax would print lines of their own.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         if not libtpu.has_tpu():
             libtpu.expect_no_tpu()
@@ -62,49 +78,53 @@ class _Program(click.Group):
             return _fail(hint, _USER_ERROR)
         except click.ClickException as error:
             return _fail(error.format_message(), _USER_ERROR)
-        except MemoryError:
-            return _fail("there is not enough memory for this image", _USER_ERROR)
         except click.Abort:
             return _INTERRUPTED
-        except RuntimeError as error:  # of XLA
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            return _fail(f"the device has not enough memory: {error}", _USER_ERROR)
         except OSError as error:
-            # Whatever else is written has a name, or errors of its own.
+            # Errors of other outputs have a file name, or were caught before.
             if error.filename or error.errno not in _NO_SPACE:
                 raise
             return _of_stdout(error)
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a command; click adds an empty line after Ctrl-C."""
+        """Runs a command, with errors that know its name."""
         try:
             return super().invoke(context)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # after which click would print an empty line
             raise click.exceptions.Exit(_fail("interrupted", _INTERRUPTED)) from None
+        except MemoryError:
+            what = _TOO_LARGE[context.invoked_subcommand]
+            raise UserError(f"there is not enough memory for {what}") from None
+        except RuntimeError as error:  # of XLA
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            what = _TOO_LARGE[context.invoked_subcommand]
+            raise UserError(
+                f"the device has not enough memory for {what} ({error})"
+            ) from error
 
 
 def _flush() -> OSError | None:
-    """The error with which stdout cannot be written; Python itself meets none then."""
+    """Flushes stdout and returns the error; Python then has nothing left to flush."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        with contextlib.suppress(OSError, ValueError):  # it has no descriptor
+        with contextlib.suppress(OSError, ValueError):  # stdout without descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error
     return None
 
 
 def _of_stdout(error: OSError) -> int:
-    """Says that stdout cannot be written, unless whoever reads has gone."""
+    """Returns the status of an error of stdout, and prints all but a closed pipe."""
     if isinstance(error, BrokenPipeError):
         return _BROKEN_PIPE
     return _fail(f"cannot write to stdout: {reason(error)}", _USER_ERROR)
 
 
 def _fail(message: str, status: int) -> int:
-    with contextlib.suppress(OSError):  # there is no place left to say it
+    with contextlib.suppress(OSError):  # stderr cannot be written either
         print("dlf:", " ".join(message.split()), file=sys.stderr)
     return status
 
@@ -113,7 +133,7 @@ def _fail(message: str, status: int) -> int:
 @click.version_option(dlf_jax.__version__, prog_name="dlf")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Compresses photos into files of around a kilobyte, and gets them back."""
+    """Compresses photos into files of around a kilobyte, and decompresses them."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

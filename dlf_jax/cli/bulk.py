@@ -1,4 +1,4 @@
-"""``dlf bulk``: what other commands do, over many files and hosts."""
+"""``dlf bulk``: compress, decompress and evaluate over many files and hosts."""
 
 import functools
 import logging
@@ -20,19 +20,19 @@ _FAILED = 1
 
 @click.group()
 def bulk() -> None:
-    """Works on large folders with Apache Beam.
+    """Processes large folders with Apache Beam.
 
-    What follows -- goes to Beam, such as --direct_num_workers=4
-    --direct_running_mode=multi_processing, or the options of DataflowRunner.
+    Arguments after -- are options of Beam, such as --direct_num_workers=4
+    --direct_running_mode=multi_processing, or those of DataflowRunner.
 
-    Outputs are called after their inputs, PATH.dlf for PATH, and appear whole.  The
-    same command goes on after an interruption, and tries again what failed; failures
-    are listed in errors.jsonl, and give the exit status 1.
+    Outputs are named after their inputs, PATH.dlf for PATH, and appear whole.  To
+    resume an interrupted job and to retry failed files, repeat the command.  Failures
+    are listed in errors.jsonl and give exit status 1.
     """
 
 
 def _job_options(command: Callable) -> Callable:
-    """Options of every job."""
+    """Adds the options of every job."""
     options = (
         click.option(
             "--input",
@@ -49,8 +49,8 @@ def _job_options(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def checked(**kwargs):
-        # Beam warns of what it does without, and of every option that it passes on.
-        # Dask, which reads the variable when it is imported, logs every connection.
+        # Beam warns of missing packages, and of every option that it passes on. Dask
+        # logs every connection, and reads the variable when it is imported.
         logging.getLogger().setLevel(logging.ERROR)
         os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
         needs("apache_beam", "beam", "apache-beam")
@@ -81,7 +81,7 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
     rate = codec.default_rate if rate is None else rate
     if not 0 <= rate < codec.num_rates:
         raise UserError(
-            f"there is no rate {rate}: {model} has 0 to {codec.num_rates - 1}"
+            f"there is no rate {rate}: {model} has rates 0 to {codec.num_rates - 1}"
         )
     _run(Compress(model, codec.model.fingerprint.hex(), rate, limits), **job)
 
@@ -91,12 +91,12 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
     "--model",
     metavar="NAME_OR_DIR",
     type=TEXT,
-    help="The model that wrote the files, unless it comes with dlf.",
+    help="Model that wrote the files; needed only for models not bundled with dlf.",
 )
 @limit_options
 @_job_options
 def decompress(model: str | None, limits: Limits, **job) -> None:
-    """Gets the images of .dlf files back, as PNG."""
+    """Decompresses .dlf files to PNG."""
     from dlf_jax.bulk.work import Decompress
 
     _run(Decompress(model and _everywhere(model), limits), **job)
@@ -108,7 +108,7 @@ def decompress(model: str | None, limits: Limits, **job) -> None:
     metavar="NAME,...",
     default="dlf:dlf-nano",
     show_default=True,
-    help="As of dlf evaluate.",
+    help="See dlf evaluate --help.",
 )
 @click.option(
     "--metrics",
@@ -118,7 +118,7 @@ def decompress(model: str | None, limits: Limits, **job) -> None:
 )
 @_job_options
 def evaluate(codecs: str, metrics: str, **job) -> None:
-    """Measures codecs on images; writes results.csv, and means.jsonl."""
+    """Measures codecs on images; writes results.csv and means.jsonl."""
     from dlf_jax.bulk.means import summarize
     from dlf_jax.bulk.work import Evaluate
     from dlf_jax.metrics.table import parse_metrics
@@ -137,7 +137,7 @@ def evaluate(codecs: str, metrics: str, **job) -> None:
 
 
 def _everywhere(model: str) -> str:
-    """The name or the absolute path of a model: working directories of workers vary."""
+    """Returns the name or absolute path of a model, for workers in other folders."""
     from dlf_jax.checkpoints.store import bundled_models, model_directory
 
     return model if model in bundled_models() else str(model_directory(model).resolve())

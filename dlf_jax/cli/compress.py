@@ -24,7 +24,7 @@ from dlf_jax.limits import Limits
     "--output",
     metavar="OUT",
     type=OUTPUT,
-    help="File to write, - for stdout; IN with the ending .dlf unless given.",
+    help="File to write, - for stdout; by default IN with the ending .dlf.",
 )
 @click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
 @click.option(
@@ -39,9 +39,9 @@ from dlf_jax.limits import Limits
     type=click.Choice([coder.name for coder in CODERS.values()]),
     default=CODERS[0].name,
     show_default=True,
-    help="Entropy coder; tfc needs TensorFlow Compression here and where OUT is read.",
+    help="Entropy coder; tfc needs TensorFlow Compression, also to decompress.",
 )
-@click.option("--metrics", is_flag=True, help="Also decode, and print the quality.")
+@click.option("--metrics", is_flag=True, help="Also decompress, and print the quality.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @limit_options
 @without_collection

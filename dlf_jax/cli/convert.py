@@ -22,9 +22,9 @@ from dlf_jax.cli.session import status
     metavar="OUT",
     required=True,
     type=PATH,
-    help="Folder to make; with --to-official, a .safetensors or .npz file.",
+    help="Folder to create; with --to-official, a .safetensors or .npz file.",
 )
-@click.option("--name", help="Name of the model; that of OUT unless given.")
+@click.option("--name", help="Name of the model; by default that of OUT.")
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float16"]),
@@ -36,13 +36,13 @@ from dlf_jax.cli.session import status
     "--encoder-heads",
     metavar="N",
     type=click.IntRange(1),
-    help="Attention heads of the encoder's trunk; its width / 64 unless given.",
+    help="Attention heads of the encoder's trunk; by default its width / 64.",
 )
 @click.option(
     "--decoder-heads",
     metavar="N",
     type=click.IntRange(1),
-    help="Attention heads of the decoder's trunk; its width / 64 unless given.",
+    help="Attention heads of the decoder's trunk; by default its width / 64.",
 )
 @click.option(
     "--head-width",
@@ -69,10 +69,10 @@ def convert(
     to_official: bool,
     force: bool,
 ) -> None:
-    """Makes a model of the official checkpoint SOURCE.
+    """Converts the official checkpoint SOURCE to a model.
 
     SOURCE is a DLF checkpoint, as a file of PyTorch, .safetensors or .npz.  TiTok-L-32,
-    a taming VQGAN, or both make a folder that training can start from.
+    a taming VQGAN, or both become a folder from which training can start.
     """
     from dlf_jax.checkpoints import convert as conversion
     from dlf_jax.checkpoints.infer import Heads

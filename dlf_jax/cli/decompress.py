@@ -24,19 +24,19 @@ from dlf_jax.limits import Limits
     "--output",
     metavar="OUT",
     type=OUTPUT,
-    help="Image to write, in the format of its ending; - for stdout, which gets PNG, "
-    "as other pipes do; IN with the ending .decoded.png unless given.",
+    help="Image to write, in the format of its ending; - for stdout, as PNG like all "
+    "pipes; by default IN with the ending .decoded.png.",
 )
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",
     type=TEXT,
-    help="The model that wrote IN; needed for models that do not come with dlf.",
+    help="Model that wrote IN; needed only for models not bundled with dlf.",
 )
 @click.option(
     "--best-effort",
     is_flag=True,
-    help="Decode a damaged IN as far as it goes.",
+    help="Decode whatever is intact of a damaged IN.",
 )
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
 @limit_options
@@ -49,7 +49,7 @@ def decompress(
     force: bool,
     limits: Limits,
 ) -> None:
-    """Gets the image of the file IN back, - for stdin."""
+    """Decompresses the file IN to an image, - for stdin."""
     from dlf_jax.codec.container import DAMAGED, parse
     from dlf_jax.codec.info import file_info
     from dlf_jax.data.image_io import check_extension, encode_image

@@ -20,7 +20,7 @@ _METRICS = "psnr,ms_ssim,lpips_alex,dists"
     metavar="PATH",
     multiple=True,
     type=PATH,
-    help="File or folder; the same as PATHS.",
+    help="File or folder, like PATHS.",
 )
 @click.option(
     "--codecs",
@@ -35,30 +35,34 @@ _METRICS = "psnr,ms_ssim,lpips_alex,dists"
     metavar="NAME,...",
     default=_METRICS,
     show_default=True,
-    help="lpips_vgg is one more.",
+    help="lpips_vgg is also available.",
 )
 @click.option("--out", metavar="DIR", type=PATH, help="Folder for the report.")
 @click.option(
-    "--anchor", metavar="NAME", help="Codec for BD-rates; vvc if it is there."
+    "--anchor",
+    metavar="NAME",
+    help="Reference codec of BD-rates; by default vvc, if it is measured.",
 )
 @click.option(
     "--published", metavar="IMAGES", help="Draw published curves: kodak or clic2020."
 )
 @click.option(
-    "--features", is_flag=True, help="Also Fréchet and kernel distances of patches."
+    "--features",
+    is_flag=True,
+    help="Also measure Fréchet and kernel distances of patches.",
 )
 @click.option(
     "--inception",
     metavar="FILE",
     type=PATH,
-    help="InceptionV3 weights, which make --features FID and KID.",
+    help="InceptionV3 weights; the distances of --features are then FID and KID.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1),
     default=2,
     show_default=True,
-    help="That code images; 1 where a TPU serves one process.",
+    help="Processes that code images; 1 on a TPU, which serves one process.",
 )
 def evaluate(
     paths: tuple[Path, ...],
@@ -74,11 +78,11 @@ def evaluate(
 ) -> None:
     """Compares codecs on images: files of true sizes, metrics, curves, a report.
 
-    PATHS are photos, and folders with photos at any depth; hidden files are left out.
+    PATHS are photos, and folders with photos at any depth; hidden files are ignored.
 
     Prints means over the images.  With --out, also writes tables, plots and report.html
-    into a folder, and keeps there what is finished: the same command goes on where an
-    interrupted one stopped.
+    into a folder, and keeps finished results there.  To resume an interrupted
+    evaluation, repeat the command.
     """
     for package in ("pandas", "matplotlib"):
         needs(package, "evaluate")
@@ -129,7 +133,7 @@ def evaluate(
 
 
 def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
-    """Photos in folders, except plots of an earlier run in `out`, and files, once."""
+    """Returns files, and photos in folders except plots in `out`, each once."""
     from dlf_jax.data.folders import photos_in
 
     files, out = [], out and out.resolve()
@@ -139,7 +143,7 @@ def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
             if not inside:
                 raise UserError(f"there are no images in {path}")
             files += inside
-        elif path.exists() and not path.is_file():  # it would be read several times
+        elif path.exists() and not path.is_file():  # pipes can be read only once
             raise UserError(f"{path} is not a regular file")
         else:
             files.append(path)
@@ -149,7 +153,7 @@ def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
 
 
 def specs_of(codecs: str) -> "list[dlf_jax.evaluation.codecs.CodecSpec]":
-    """Reads the codecs of --codecs."""
+    """Parses the value of --codecs."""
     from dlf_jax.evaluation.codecs import parse
 
     specs = [parse(text) for text in codecs.split(",")]

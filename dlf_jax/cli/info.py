@@ -9,7 +9,7 @@ from dlf_jax.cli.streams import INPUT, Input
 @click.command()
 @click.argument("source", metavar="FILE", type=INPUT)
 def info(source: Input) -> None:
-    """Says what FILE holds, - for stdin, without decoding it."""
+    """Prints size, rate and model of FILE, - for stdin, without decoding it."""
     from dlf_jax.codec.container import parse
     from dlf_jax.codec.info import file_info
 

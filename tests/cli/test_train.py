@@ -45,7 +45,7 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
     [
         (
             "train",
-            ["dlf train --config=", "--workdir", "--[no]cluster", "  optimizer.b1: "],
+            ["dlf train --config=", "--workdir", "--nocluster", "  optimizer.b1: "],
         ),
         ("aot", ["dlf aot --topology=", "--config", "--photo"]),
         ("export", ["WORKDIR DIRECTORY", "--dtype", "--best"]),

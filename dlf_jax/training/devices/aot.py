@@ -1,32 +1,21 @@
-"""Compiles for a TPU slice that is not there: does it fit, and what would it do?
-
-  dlf aot --topology=v5e:4x4 --config=configs/dlf.py:preset=l,stage=vqgan
-
-Needs the extra aot.
-"""
+"""Ahead-of-time compilation for an absent TPU slice; needs the extra aot."""
 
 import os
 import re
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_collections
-from absl import app, flags
 from flax import linen as nn
 from jax.experimental import topologies
 from jax.sharding import Mesh
-from ml_collections import config_flags
 
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 from dlf_jax.libtpu import expect_no_tpu
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
-from dlf_jax.models.variants import VARIANTS
-from dlf_jax.training.arguments import fail, parse
-from dlf_jax.training.devices.hlo_report import HEADER, report
 from dlf_jax.training.devices.sharding import (
     MeshConfig,
     batch_sharding,
@@ -34,31 +23,16 @@ from dlf_jax.training.devices.sharding import (
     replicated,
 )
 from dlf_jax.training.run.plan import make_plan
-from dlf_jax.training.settings.checks import check_settings
-
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
-)
-_TOPOLOGY = flags.DEFINE_string(
-    "topology", None, "Slice of chips, such as v5e:4x4, v6e:2x4 or v5p:2x2x1."
-)
-_PHOTO = flags.DEFINE_integer(
-    "photo",
-    None,
-    "Compile the codec for photos of this side instead of a stage.",
-    lower_bound=1,
-)
-
 
 _NAME = re.compile(r"([a-z0-9 ]+):(\d+(?:x\d+){1,2})((?:_un|_)twisted)?")
-# What people and other tools call them.
+# Names in other tools.
 _SYNONYMS = {"v5litepod": "v5e", "v7x": "tpu7x"}
-# Their two cores make one device, as on the real ones. Others have no such mode.
+# Chips whose two cores make one device, as on real slices.
 _MEGACORE = {"v4", "v5p"}
 
 
 def slice_of(topology: str) -> list[Any]:
-    """Devices of a slice by its name, such as "v5e:4x4"; capitals do not matter.
+    """Returns the devices of a slice by name, such as "v5e:4x4", in any case.
 
     Raises:
       UserError: libtpu is missing, in use, or does not know the slice.
@@ -70,12 +44,12 @@ def slice_of(topology: str) -> list[Any]:
     chip, shape, twist = match.groups(default="")
     chip = _SYNONYMS.get(chip, chip)
     options = {"chip_config_name": "megacore"} if chip in _MEGACORE else {}
-    if set(shape.split("x")) == {"1"}:  # less than the four chips of most hosts
+    if set(shape.split("x")) == {"1"}:  # most hosts have four chips
         options["chips_per_host_bounds"] = [1, 1, 1]
     if "TPU_LIBRARY_PATH" not in os.environ:
         needs("libtpu", "aot", '"jax[tpu]"')
-    # The slice is described, not asked for: nothing here must look for a TPU, nor wait
-    # for a process that has one.
+    # A slice is described, not used: nothing may look for a TPU, or wait for a process
+    # that holds one.
     expect_no_tpu()
     os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"
     try:
@@ -95,7 +69,7 @@ def slice_of(topology: str) -> list[Any]:
 
 
 def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
-    """The train step of a stage, compiled for arrays that are not there."""
+    """Compiles the train step of a stage from shapes alone."""
     plan = make_plan(config, mesh)
     state = _placed(plan.shapes, plan.placements)
     constants = _placed(_constants(plan.task, config), replicated(mesh))
@@ -107,7 +81,7 @@ def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
 
 
 def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
-    """Both networks of the codec for one photo on one chip, by command."""
+    """Compiles both networks of the codec for a photo on one chip, by command."""
     model, whole = DLF(config), replicated(make_mesh(MeshConfig(), [device]))
     tile = config.tile_size
     image = jnp.zeros((1, tile, tile, 3))
@@ -142,14 +116,14 @@ def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
 
 
 def _codec(model: DLF, image: Any, rate: Any) -> None:
-    """Touches every parameter that the codec has."""
+    """Uses every parameter of the codec."""
     analysis = model.analyze(image, rate)
     model.prior(rate, analysis.y.shape[1:3])
     model.synthesize(analysis.tokens, analysis.y, rate)
 
 
 def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
-    """Shapes of what the loop hands to every step."""
+    """Shapes of the constant inputs of every step."""
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
 
     def shapes(network: nn.Module) -> Any:
@@ -162,7 +136,7 @@ def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
 
 
 def _placed(shapes: Any, placements: Any) -> Any:
-    """Shapes with shardings; `placements` is a tree of them, or one for all."""
+    """Adds shardings to shapes; `placements` is a tree of shardings, or one for all."""
     if isinstance(placements, jax.sharding.Sharding):
         placements = jax.tree.map(lambda _: placements, shapes)
     return jax.tree.map(
@@ -170,37 +144,3 @@ def _placed(shapes: Any, placements: Any) -> Any:
         shapes,
         placements,
     )
-
-
-def main(_: list[str]) -> None:
-    """Compiles, and prints a row of the table."""
-    if _CONFIG.value is None or _TOPOLOGY.value is None:
-        fail("name the slice with --topology and the settings with --config")
-    jax.config.update("jax_platforms", "cpu")
-    config = _CONFIG.value
-    try:
-        check_settings(config)
-        model = VARIANTS[config.model]
-        if _PHOTO.value and _PHOTO.value % model.tile_size:
-            raise UserError(
-                f"--photo must be a multiple of the tile of {config.model}, "
-                f"{model.tile_size}, not {_PHOTO.value}"
-            )
-        devices = slice_of(_TOPOLOGY.value)
-        if _PHOTO.value:
-            programs = compile_codec(model, devices[0], _PHOTO.value)
-            shape, batch = "1x1", 1
-        else:
-            mesh = make_mesh(MeshConfig(**config.mesh), devices)
-            programs = {config.stage: compile_stage(config, mesh)}
-            shape, batch = "x".join(map(str, mesh.devices.shape)), config.batch_size
-    except UserError as error:
-        fail(str(error))
-    print(HEADER)
-    for name, program in programs.items():
-        print(report(name, shape, batch, program, devices[0].device_kind))
-
-
-if __name__ == "__main__":
-    read = partial(parse, command="dlf aot", config=_CONFIG, description=__doc__)
-    app.run(main, flags_parser=read)

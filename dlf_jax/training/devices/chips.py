@@ -19,8 +19,8 @@ class Chip:
         libtpu 0.0.42 names when they do not suffice ("exceeds available HBM (15.75G)"
         on the 16 GiB of a v5e); of a GPU those of the data sheet.
       bandwidth: of the memory, bytes/s.
-      links: bytes/s to all other chips together, in one direction; None where there are
-        none, or their speed is not published.
+      links: bytes/s to all other chips together, in one direction; None for no links or
+        an unpublished speed.
       source: page with the figures. Those of TPUs are of whole chips, those of NVIDIA's
         GPUs with sparsity, which doubles `flops`.
     """
@@ -99,5 +99,5 @@ _BY_KIND = {kind: chip for chip in CHIPS for kind in chip.kinds}
 
 
 def find(device_kind: str) -> Chip | None:
-    """Row of a `jax.Device.device_kind`, or None where it is not in the table."""
+    """Returns the row of a `jax.Device.device_kind`, or None for an unknown kind."""
     return _BY_KIND.get(device_kind)

@@ -1,4 +1,4 @@
-"""What a compiled program needs of a device, as one row of a Markdown table."""
+"""Device resources of a compiled program, as one row of a Markdown table."""
 
 import collections
 import re
@@ -23,7 +23,7 @@ _BYTES |= {"f32": 4, "s32": 4, "u32": 4, "f64": 8, "s64": 8, "u64": 8}
 
 
 def collectives(text: str) -> dict[str, tuple[int, int]]:
-    """Number and result bytes of the collectives in a compiled program, by kind.
+    """Returns number and result bytes of the collectives in a program, by kind.
 
     The body of a loop counts once.
 
@@ -35,7 +35,7 @@ def collectives(text: str) -> dict[str, tuple[int, int]]:
         kind, result = _KIND.search(line), _COLLECTIVE.search(line)
         if kind and result:
             sizes = [_size(*array) for array in _ARRAY.findall(result[1])]
-            # What starts in the background also names its arguments and its state.
+            # Asynchronous starts also list arguments and state.
             size = max(sizes) if "-start(" in line else sum(sizes)
             count, total = found[kind[1]]
             found[kind[1]] = count + 1, total + size
@@ -50,19 +50,19 @@ def _size(dtype: str, shape: str) -> int:
 
 
 def report(name: str, mesh: str, batch: int, program: Any, kind: str) -> str:
-    """One row of the table: per device, except batch and images/s (whole mesh).
+    """Returns one row.  Values are per device, except batch and images/s (whole mesh).
 
-    Results are those that do not take the place of arguments.
+    Results exclude those that reuse the memory of arguments.
 
-    Images/s is a bound, not a forecast: the step as fast as the slowest of arithmetic,
-    memory and links at their peaks allows.  Columns that rest on a figure of a chip are
-    unknown for a chip that is not in `chips`.  Of a program that a newer compiler wrote
-    in words that jax cannot read, the collectives are unknown, and the links left out.
+    Images/s is an upper bound: the slowest of arithmetic, memory and links, each at its
+    peak, sets the time of a step.  Values that depend on the chip are unknown for chips
+    missing from `chips`.  If a newer compiler wrote a program that jax cannot print,
+    the collectives are unknown and the bound omits the links.
 
     Args:
-      name, mesh: first columns.
-      batch: images of a step.
-      program: compiled.
+      name, mesh: values of the first columns.
+      batch: images per step.
+      program: a `jax.stages.Compiled`.
       kind: `jax.Device.device_kind`.
     """
     memory, cost = program.memory_analysis(), program.cost_analysis()

@@ -1,9 +1,9 @@
-"""Where arrays live: a mesh of devices, and a table from paths to placements.
+"""The device mesh, and the table from parameter paths to placements.
 
 The batch is split over all devices of the mesh.  Along ``data`` the state is repeated;
 along ``fsdp`` every device holds a part of each large array.  A step gathers the
-parameters in the type that it computes with, and brings each device its part of the
-gradient, summed.  Models know nothing of it.
+parameters in the type of its arithmetic, and reduces the gradient to the part of each
+device.  Models do not depend on the mesh.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ DATA, FSDP = "data", "fsdp"
 
 _WHOLE, _SPLIT = "whole", "split"
 
-# Over the paths of a whole training state: parameters, their moments and their average
-# end alike and so are placed alike.
+# Over the paths of a whole training state: parameters, moments and averages have the
+# same last names, and so the same placements.
 _PLACEMENTS: Rules = (
     ("step|rungs|usage/.*|(.*/)?(count|ns_coeffs)", _WHOLE),
     # Vectors: less than a thousandth of all bytes, not worth a collective.
@@ -38,7 +38,7 @@ class MeshConfig:
     """Shape of the mesh.
 
     Attributes:
-      data: devices along `data`; 0 stands for all that `fsdp` leaves.
+      data: devices along `data`; 0: all remaining devices.
       fsdp: devices along `fsdp`, which share one copy of the state.
     """
 
@@ -47,10 +47,10 @@ class MeshConfig:
 
 
 def make_mesh(config: MeshConfig, devices: Sequence[Any] | None = None) -> Mesh:
-    """The mesh over `devices`, by default all of them.
+    """Returns the mesh over `devices`, by default all devices.
 
     Raises:
-      UserError: the devices do not fill it.
+      UserError: the number of devices does not fit the mesh.
     """
     devices = jax.devices() if devices is None else devices
     data = config.data or max(len(devices) // config.fsdp, 1)
@@ -70,28 +70,28 @@ def make_mesh(config: MeshConfig, devices: Sequence[Any] | None = None) -> Mesh:
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """First axis over all devices."""
+    """Returns the sharding of a batch: the first axis over all devices."""
     return NamedSharding(mesh, PartitionSpec((DATA, FSDP)))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The same on every device."""
+    """Returns the sharding of an array that every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def placement(path: str, shape: Sequence[int], fsdp: int) -> PartitionSpec:
-    """How one array of a training state, or of parameters, lies on a mesh.
+    """Returns the placement of one array of a training state or of parameters.
 
-    One that is split is cut along its longest axis that `fsdp` divides, the last of
-    several; without such an axis it stays whole.
+    Large arrays are split along the longest axis that `fsdp` divides, the last of
+    several; an array without such an axis stays whole.
 
     Args:
-      path: names of its place in the tree, joined by slashes.
+      path: of the array in the tree, joined by slashes.
       shape: of the array.
-      fsdp: devices along that axis of the mesh.
+      fsdp: number of devices along the axis `fsdp` of the mesh.
 
     Raises:
-      ValueError: the table does not cover it.
+      ValueError: no rule of the table matches `path`.
     """
     rule = first_match(path, _PLACEMENTS)
     if rule is None:
@@ -104,7 +104,7 @@ def placement(path: str, shape: Sequence[int], fsdp: int) -> PartitionSpec:
 
 
 def shardings(mesh: Mesh, tree: Any) -> Any:
-    """The tree of `NamedSharding` of every array in `tree`, see `placement`."""
+    """Returns the tree of `NamedSharding` for the arrays of `tree`, see `placement`."""
 
     def place(keys: Any, leaf: Any) -> NamedSharding:
         path = jax.tree_util.keystr(keys, simple=True, separator="/")

@@ -6,16 +6,16 @@ from dlf_jax.training.devices import chips
 
 
 def step_flops(compiled: jax.stages.Compiled, num_parts: int = 1) -> float | None:
-    """FLOPs of a train step on one device, as XLA counts them.
+    """Returns FLOPs of a train step on one device, as XLA counts them.
 
-    What is computed twice for rematerialisation counts twice.
+    Recomputed activations (rematerialisation) count twice.
 
     Args:
-      compiled: the step.
-      num_parts: in which it takes a batch; XLA counts the body of their loop once.
+      compiled: the train step.
+      num_parts: parts of a batch; XLA counts the body of the loop over them once.
 
     Returns:
-      The number, or None where XLA does not say.
+      FLOPs, or None if XLA does not report them.
     """
     flops = (compiled.cost_analysis() or {}).get("flops")
     return None if flops is None else flops * num_parts
@@ -24,9 +24,9 @@ def step_flops(compiled: jax.stages.Compiled, num_parts: int = 1) -> float | Non
 def utilization(
     flops: float | None, seconds: float, device_kind: str
 ) -> dict[str, float]:
-    """{"mfu": FLOPs over what the device could have done in `seconds`}.
+    """Returns {"mfu": FLOPs over the peak FLOPs of the device in `seconds`}.
 
-    {} where the FLOPs or the peak of the device are not known.
+    The dictionary is empty if the FLOPs or the peak of the device are unknown.
     """
     chip = chips.find(device_kind)
     return (

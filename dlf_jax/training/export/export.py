@@ -1,24 +1,23 @@
-"""Checkpoint to model: ``dlf export WORKDIR DIRECTORY``."""
+"""Export of a checkpoint as a model directory."""
 
 from pathlib import Path
 from typing import Any
 
-import click
 import ml_collections
 import numpy as np
 from etils import epath
 
-from dlf_jax.checkpoints.store import check_new, save_model
+from dlf_jax.checkpoints.store import save_model
 from dlf_jax.data.crops import CropConfig
 from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.pipeline import train_batches
 from dlf_jax.data.sources import open_source
 from dlf_jax.entropy_coding.token_tables import fit_frequencies
 from dlf_jax.errors import UserError
+from dlf_jax.files import check_output
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.export.token_statistics import count_tokens
 from dlf_jax.training.run.checkpointing import (
-    absolute,
     averaged,
     load_state,
     read_config,
@@ -71,7 +70,7 @@ def export(
         settings make no sense; its photos are not where they were; or `directory`
         cannot be written.
     """
-    check_new(directory, overwrite=overwrite, folder=True)
+    check_output(directory, overwrite, folder=True)
     config = restored(read_config(workdir))
     settings = config.to_dict()
     check_values(settings, _OF_MODEL + (_OF_CROPS if token_crops else ()))
@@ -109,52 +108,3 @@ def _token_frequencies(
     num_batches = -(-num_crops // _BATCH)
     model = VARIANTS[config.model]
     return fit_frequencies(count_tokens(params, model, batches, num_batches))
-
-
-@click.command()
-@click.argument("workdir")
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option(
-    "--dtype",
-    type=click.Choice(["int8", "float16", "float32"]),
-    default="int8",
-    show_default=True,
-    help="Type of the stored weights; int8 is that of large kernels alone.",
-)
-@click.option(
-    "--token-crops",
-    type=click.IntRange(0),
-    default=4096,
-    show_default=True,
-    help="Crops of training photos on which tokens are counted, for shorter files; "
-    "0 leaves them at fixed length.",
-)
-@click.option(
-    "--best",
-    is_flag=True,
-    help="Not the newest, but of lowest validation loss, under the lambda of its time.",
-)
-@click.option("--force", is_flag=True, help="Overwrite a model in DIRECTORY.")
-def main(
-    workdir: str,
-    directory: Path,
-    dtype: str,
-    token_crops: int,
-    best: bool,
-    force: bool,
-) -> None:
-    """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
-    step = export(
-        absolute(workdir),
-        directory,
-        dtype=dtype,
-        best=best,
-        token_crops=token_crops,
-        overwrite=force,
-    )
-    print(f"{directory}: step {step}")
-
-
-if __name__ == "__main__":
-    # The program that runs this turns errors into lines.
-    main(prog_name="dlf export", standalone_mode=False)

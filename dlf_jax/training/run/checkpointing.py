@@ -2,7 +2,6 @@
 
 import json
 import os
-from functools import partial
 from typing import Any
 
 import jax
@@ -15,10 +14,10 @@ from orbax.checkpoint.checkpoint_managers import (
     LatestN,
 )
 
-from dlf_jax import interruption, strict_json
+from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.extras import how
-from dlf_jax.files import printable
+from dlf_jax.files import printable, replacing
 from dlf_jax.training.step.state import TrainState
 
 _CONFIG, _FOLDER = "config.json", "checkpoints"
@@ -145,10 +144,8 @@ def has_checkpoint(workdir: epath.Path) -> bool:
 def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
     """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
     workdir.mkdir(parents=True, exist_ok=True)
-    temporary = workdir / f"{_CONFIG}.tmp"
-    with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
+    with replacing(workdir / _CONFIG) as temporary:
         temporary.write_text(strict_json.dumps(config, indent=2) + "\n")
-        temporary.replace(workdir / _CONFIG)
 
 
 def read_config(workdir: epath.Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ KEYS.json lists the arrays of a checkpoint under their official names: {"keys":
 measure its peak memory; mapped files count only as far as they are read.
 """
 
-import argparse
 import json
 import math
 import multiprocessing
@@ -16,6 +15,7 @@ import resource
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 
 # Mean and standard deviation by the first regex that matches name and number of axes;
@@ -135,22 +135,24 @@ def _measured(function, *arguments) -> None:
     )
 
 
-def main() -> None:
-    """Runs all steps."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("keys", type=Path, metavar="KEYS.json")
-    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
-    parser.add_argument("--workdir", type=Path, required=True)
-    options = parser.parse_args()
-    folder = options.workdir
-    folder.mkdir(parents=True, exist_ok=True)
-    state, model = folder / "state.safetensors", folder / "model"
+_PATH = click.Path(path_type=Path)
 
-    steps = [(make_state, options.keys, state), (convert, state, model), (load, model)]
-    for photo in options.photos:
-        file, decoded = (folder / f"{photo.stem}{end}" for end in (".dlf", ".png"))
+
+@click.command()
+@click.argument("keys", metavar="KEYS.json", type=_PATH)
+@click.argument("photos", metavar="PHOTO...", type=_PATH, nargs=-1, required=True)
+@click.option("--workdir", metavar="DIR", type=_PATH, required=True)
+def main(keys: Path, photos: tuple[Path, ...], workdir: Path) -> None:
+    """Converts and runs a random checkpoint with the arrays that KEYS.json lists.
+
+    Every step runs in a process of its own, and prints its time and peak memory.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    state, model = workdir / "state.safetensors", workdir / "model"
+
+    steps = [(make_state, keys, state), (convert, state, model), (load, model)]
+    for photo in photos:
+        file, decoded = (workdir / f"{photo.stem}{end}" for end in (".dlf", ".png"))
         steps += [(encode, model, photo, file), (decode, model, file, decoded)]
     context = multiprocessing.get_context("spawn")
     for function, *arguments in steps:

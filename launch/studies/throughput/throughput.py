@@ -8,16 +8,18 @@ of a run.  The share is relative to the rate of a matrix product.  Weights and i
 are random.
 """
 
+import sys
 import time
 
+import click
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
 from flax import linen as nn
-from ml_collections import config_flags
 
+from dlf_jax.cli.settings import SettingsCommand, settings_options
 from dlf_jax.compilation import compiler_options
+from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.models.vqgan import VQGANDecoder
@@ -30,12 +32,8 @@ from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
 from dlf_jax.training.run.plan import init_arguments, make_plan
 from dlf_jax.training.settings.checks import check_settings
 
-_CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of a stage.")
-_PARTS = flags.DEFINE_bool("parts", False, "Measure layer types instead of the step.")
-_RUNS = flags.DEFINE_integer("runs", 10, "Number of runs for the median.")
 
-
-def measure(function, *args, options=None) -> tuple[float, float]:
+def measure(function, *args, runs: int, options=None) -> tuple[float, float]:
     """Median seconds and FLOPs of a call of a jitted function."""
     if options is None:
         options = compiler_options(jax.default_backend())
@@ -43,20 +41,22 @@ def measure(function, *args, options=None) -> tuple[float, float]:
     compiled = lowered.compile(options)
     jax.block_until_ready(compiled(*args))
     seconds = []
-    for _ in range(_RUNS.value):
+    for _ in range(runs):
         start = time.perf_counter()
         jax.block_until_ready(compiled(*args))
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds)), lowered.cost_analysis()["flops"]
 
 
-def matrix_product() -> tuple[float, float]:
+def matrix_product(runs: int) -> tuple[float, float]:
     """Seconds and FLOPs of a large matrix product, with XLA's default options."""
     x = jax.random.normal(jax.random.key(0), (2048, 2048))
-    return measure(jax.jit(jnp.matmul), x, x, options={})
+    return measure(jax.jit(jnp.matmul), x, x, runs=runs, options={})
 
 
-def gradient(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[float, float]:
+def gradient(
+    module: nn.Module, *shapes: tuple[int, ...], runs: int
+) -> tuple[float, float]:
     """Forward and backward pass of a module, for parameters and first argument."""
     keys = jax.random.split(jax.random.key(0), len(shapes))
     args = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=True)]
@@ -65,7 +65,7 @@ def gradient(module: nn.Module, *shapes: tuple[int, ...]) -> tuple[float, float]
     def loss(params, *args):
         return jnp.mean(jnp.square(module.apply(params, *args)))
 
-    return measure(jax.jit(jax.grad(loss, argnums=(0, 1))), params, *args)
+    return measure(jax.jit(jax.grad(loss, argnums=(0, 1))), params, *args, runs=runs)
 
 
 def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
@@ -101,7 +101,7 @@ def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
     }
 
 
-def train_step(config) -> tuple[float, float]:
+def train_step(config, runs: int) -> tuple[float, float]:
     """Seconds and FLOPs of one update of a stage."""
     plan = make_plan(config, make_mesh(MeshConfig(), jax.devices()[:1]))
     state = plan.create(jax.jit(plan.task.init)(*init_arguments(config, plan.model)))
@@ -116,26 +116,35 @@ def train_step(config) -> tuple[float, float]:
     shape = (config.batch_size, config.crop.size, config.crop.size, 3)
     batch = jax.random.randint(jax.random.key(0), shape, 0, 256).astype(jnp.uint8)
     # Without donation, because every run gets the same state.
-    return measure(jax.jit(plan.train_step.__wrapped__), state, constants, batch)
+    return measure(
+        jax.jit(plan.train_step.__wrapped__), state, constants, batch, runs=runs
+    )
 
 
-def main(argv: list[str]) -> None:
-    """Prints the table."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]}")
-    config = _CONFIG.value
+@click.command(cls=SettingsCommand)
+@click.option(
+    "--parts", "of_parts", is_flag=True, help="Kinds of layers, not the step."
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Runs of which the median is taken.",
+)
+@settings_options
+def main(config, of_parts: bool, runs: int) -> None:
+    """Prints how fast this machine trains, against what it can do at most."""
+    if config is None:
+        raise click.UsageError("Missing option '--config'.")
     check_settings(config)
-    side = config.loss.lpips_crop
-    if _PARTS.value:
-        measured = {
-            name: gradient(*part)
-            for name, part in parts(
-                VARIANTS[config.model], config.batch_size, side
-            ).items()
-        }
+    if of_parts:
+        kinds = parts(VARIANTS[config.model], config.batch_size, config.loss.lpips_crop)
+        measured = {name: gradient(*kind, runs=runs) for name, kind in kinds.items()}
     else:
-        measured = {f"{config.stage}, {config.batch_size} images": train_step(config)}
-    seconds, flops = matrix_product()
+        step = f"{config.stage}, {config.batch_size} images"
+        measured = {step: train_step(config, runs)}
+    seconds, flops = matrix_product(runs)
     peak = flops / seconds
     print(f"matrix product: {peak / 1e9:.1f} GFLOP/s on {jax.devices()[0].device_kind}")
     print("| what | ms | GFLOP | GFLOP/s | share |")
@@ -149,5 +158,7 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["config"])
-    app.run(main)
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"throughput.py: {error}")
