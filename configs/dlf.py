@@ -52,6 +52,7 @@ the compilation cache what earlier ones left there: pixel alone, from nothing, t
 """
 
 import ml_collections
+from ml_collections import config_dict
 
 # ---- Rates of preset l (docs/architecture.md#rate-control) --------------------------
 
@@ -95,7 +96,43 @@ _RATES = {
     },
 }
 
-# ---- Presets: what differs from the keys below --------------------------------------
+# ---- Sizes of the network: fields of dlf_jax.models.config.DLFConfig by type ---------
+
+_SIZES = {
+    int: (
+        *("encoder.width", "encoder.num_layers", "encoder.num_heads"),
+        *("decoder.width", "decoder.num_layers", "decoder.num_heads"),
+        *("num_interaction_blocks", "num_stage_blocks", "num_detail_in_blocks"),
+        *("num_detail_out_blocks", "num_fusion_in_blocks", "num_fusion_blocks"),
+        *("patch_size", "grid", "window", "head_width", "num_tokens", "codebook_size"),
+        *("token_width", "detail_width", "stem_channels", "latent_channels"),
+        *("num_spatial_blocks", "num_rates", "fusion_width", "vqgan.channels"),
+        *("vqgan.num_res_blocks", "vqgan.z_channels", "vqgan.embed_dim"),
+        *("vqgan.num_codes", "vqgan.norm_groups", "vqgan.patch"),
+        "vqgan.texture_channels",
+    ),
+    tuple: (
+        *("encoder_interactions", "decoder_interactions", "vqgan.multipliers"),
+        "vqgan.attention_levels",
+    ),
+    bool: ("vqgan.mid_attention", "vqgan.linear_path"),
+    float: ("skip_threshold",),
+}
+
+
+def _sizes() -> ml_collections.ConfigDict:
+    """A variant, and sizes; unset ones, None, are those of the variant."""
+    parts = {"encoder": {}, "decoder": {}, "vqgan": {}}
+    config = ml_collections.ConfigDict({"variant": ""} | parts)
+    for kind, names in _SIZES.items():
+        for name in names:
+            part, _, field = name.rpartition(".")
+            node = config[part] if part else config
+            node[field] = config_dict.placeholder(kind)
+    return config
+
+
+# ---- Presets: values that differ from the keys below --------------------------------
 
 
 def _large(options: dict[str, str]) -> dict[str, object]:
@@ -155,7 +192,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
     size = 512 if options["stage"] in ("pixel_512", "tune_semantic") else 256
     size = _pixels(options["resolution"]) or size
     return {
-        "model": "dlf-l",
+        "model.variant": "dlf-l",
         "tune_semantic": False,
         "cache_photos": False,
         "num_threads": 16,
@@ -173,7 +210,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
         "loss.codebook": 1.0,
         "loss.continuous_share": 0.0,
         "loss.decode_crop": 0,
-        "loss.lpips_crop": size,
+        "loss.perceptual_crop": size,
         "loss.discriminator_channels": 64,
         "loss.discriminator_images": 4,
         "lmbda": ((1.0,),),
@@ -194,11 +231,11 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
     pixel = {
         "steps": 20_000,
         "crop.min_scale": 0.85,
-        "loss.lpips": 0.0,
+        "loss.lpips_vgg": 0.0,
         "loss.lpips_alex": 1.5,
         "loss.dists": 1.8,
-        "loss.lpips_crop": 96,
-        "loss.lpips_images": 2,
+        "loss.perceptual_crop": 96,
+        "loss.perceptual_images": 2,
         "loss.uniformity": 0.05,
         "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
         "optimizer.name": "muon",
@@ -209,9 +246,9 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
         "vqgan": {
             "steps": 2_400,
             "crop.size": 64,
-            "loss.lpips": 0.25,
+            "loss.lpips_vgg": 0.25,
             "loss.lpips_alex": 0.5,
-            "loss.lpips_images": 2,
+            "loss.perceptual_images": 2,
             "optimizer.lr": 1e-3,
         },
         "tokenizer": {"steps": 4_000, "loss.uniformity": 0.05},
@@ -246,7 +283,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "optimizer.lr": 2e-3,
         },
     }
-    common = {"model": "dlf-nano", "batch_size": 8, "crop.size": 128}
+    common = {"model.variant": "dlf-nano", "batch_size": 8, "crop.size": 128}
     return common | _choose(stages, options, "stage")
 
 
@@ -254,7 +291,7 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
     """A toy: the stages of preset l in six steps each."""
     large = _large(options)
     model_and_size = {
-        "model": "dlf-smoke",
+        "model.variant": "dlf-smoke",
         "steps": 6,
         "num_threads": 1,
         "crop.size": 32,
@@ -266,8 +303,8 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
         "validation.every": 3,
         "validation.photos": 4,
         "validation.size": 32,
-        "loss.lpips_crop": 32,
-        "loss.lpips_images": 2,
+        "loss.perceptual_crop": 32,
+        "loss.perceptual_images": 2,
         "loss.discriminator_channels": 4,
         "optimizer.lr": 1e-3,
         "optimizer.warmup_steps": 0,
@@ -324,7 +361,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
 
     # What to train.
     config.stage = options["stage"]
-    config.model = ""
+    config.model = _sizes()
     config.tune_semantic = True
     config.init_from = ""
     config.optimizer_from_donor = False
@@ -358,15 +395,15 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     # Loss.
     config.loss = ml_collections.ConfigDict()
     config.loss.l1 = 1.0
-    config.loss.lpips = 1.0
+    config.loss.lpips_vgg = 1.0
     config.loss.lpips_alex = 0.0
     config.loss.dists = 0.0
     config.loss.adversarial = 0.0  # 0.8 as released
     config.loss.discriminator_channels = 32
     config.loss.discriminator_images = 0
     config.loss.decode_crop = 128
-    config.loss.lpips_crop = 64
-    config.loss.lpips_images = 0
+    config.loss.perceptual_crop = 64
+    config.loss.perceptual_images = 0
     config.loss.blockiness = 0.0
     config.loss.latent = 1.0
     config.loss.continuous_target = True

@@ -12,7 +12,11 @@ _CONFIG = "--config=configs/dlf.py"
         ("train", ["--config=none.py"], "No such file or directory: 'none.py'"),
         ("train", [_CONFIG], "name the folder of the run with --workdir"),
         ("train", ["--workdir=nowhere"], "nowhere is not the --workdir of a training"),
-        ("train", [_CONFIG, "--config.crop.nokey=1"], "no setting crop.nokey; is "),
+        (
+            "train",
+            [_CONFIG, "--config.crop.nokey=1"],
+            "unknown setting crop.nokey; is ",
+        ),
         (
             "train",
             [_CONFIG, "--config.steps=1.5"],

@@ -3,7 +3,7 @@
 import pytest
 
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.training.losses.image import LossConfig
+from dlf_jax.training.losses.table import LossConfig
 from tests.training import tiny
 
 
@@ -16,7 +16,7 @@ def tiny_config() -> DLFConfig:
 @pytest.fixture(scope="session")
 def loss_config() -> LossConfig:
     """Loss of the tiny codec."""
-    return LossConfig(lpips_crop=16, lpips_channel_divisor=tiny.LPIPS_DIVISOR)
+    return LossConfig(perceptual_crop=16, perceptual_channel_divisor=tiny.LPIPS_DIVISOR)
 
 
 @pytest.fixture(scope="session")

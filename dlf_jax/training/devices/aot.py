@@ -24,7 +24,6 @@ from dlf_jax.extras import needs
 from dlf_jax.libtpu import expect_no_tpu
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.arguments import fail, parse
 from dlf_jax.training.devices.hlo_report import HEADER, report
 from dlf_jax.training.devices.sharding import (
@@ -35,6 +34,8 @@ from dlf_jax.training.devices.sharding import (
 )
 from dlf_jax.training.run.plan import make_plan
 from dlf_jax.training.settings.checks import check_settings
+from dlf_jax.training.settings.sizes import model_config
+from dlf_jax.training.step.inputs import StepInputs
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Settings, such as configs/dlf.py:preset=nano,stage=vqgan."
@@ -98,12 +99,12 @@ def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
     """The train step of a stage, compiled for arrays that are not there."""
     plan = make_plan(config, mesh)
     state = _placed(plan.shapes, plan.placements)
-    constants = _placed(_constants(plan.task, config), replicated(mesh))
+    inputs = _placed(_inputs(plan.task, config), replicated(mesh))
     side = config.crop.size
     batch = jax.ShapeDtypeStruct(
         (config.batch_size, side, side, 3), jnp.uint8, sharding=batch_sharding(mesh)
     )
-    return plan.train_step.lower(state, constants, batch).compile()
+    return plan.train_step.lower(state, inputs, batch).compile()
 
 
 def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
@@ -148,17 +149,18 @@ def _codec(model: DLF, image: Any, rate: Any) -> None:
     model.synthesize(analysis.tokens, analysis.y, rate)
 
 
-def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
-    """Shapes of what the loop hands to every step."""
+def _inputs(task: Any, config: ml_collections.ConfigDict) -> StepInputs:
+    """Shapes of the inputs of every step."""
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
 
     def shapes(network: nn.Module) -> Any:
         return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]
 
-    return {
-        "lmbda": jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
-        "perceptual": {name: shapes(net) for name, net in task.perceptual.items()},
-    }
+    return StepInputs(
+        lmbda=jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
+        networks={name: shapes(net) for name, net in task.networks.items()},
+        adversarial=jax.ShapeDtypeStruct((), jnp.float32),
+    )
 
 
 def _placed(shapes: Any, placements: Any) -> Any:
@@ -180,10 +182,10 @@ def main(_: list[str]) -> None:
     config = _CONFIG.value
     try:
         check_settings(config)
-        model = VARIANTS[config.model]
+        model = model_config(config.model.to_dict())
         if _PHOTO.value and _PHOTO.value % model.tile_size:
             raise UserError(
-                f"--photo must be a multiple of the tile of {config.model}, "
+                f"--photo must be a multiple of the tile of {config.model.variant}, "
                 f"{model.tile_size}, not {_PHOTO.value}"
             )
         devices = slice_of(_TOPOLOGY.value)

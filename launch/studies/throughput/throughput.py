@@ -18,7 +18,6 @@ from ml_collections import config_flags
 
 from dlf_jax.compilation import compiler_options
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.models.vqgan import VQGANDecoder
 from dlf_jax.nn.depth_conv import DepthConvBlock
 from dlf_jax.nn.layers import Conv, Dense
@@ -28,6 +27,8 @@ from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
 from dlf_jax.training.run.plan import init_arguments, make_plan
 from dlf_jax.training.settings.checks import check_settings
+from dlf_jax.training.settings.sizes import model_config
+from dlf_jax.training.step.inputs import StepInputs
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Settings of a stage.")
 _PARTS = flags.DEFINE_bool("parts", False, "Kinds of layers instead of the step.")
@@ -105,17 +106,15 @@ def train_step(config) -> tuple[float, float]:
     plan = make_plan(config, make_mesh(MeshConfig(), jax.devices()[:1]))
     state = plan.create(jax.jit(plan.task.init)(*init_arguments(config, plan.model)))
     images = jnp.zeros((1, 64, 64, 3))
-    constants = {
-        "lmbda": jnp.ones(len(config.lmbda)),
-        "perceptual": {
-            name: jax.jit(network.init)(jax.random.key(0), images, images)["params"]
-            for name, network in plan.task.perceptual.items()
-        },
+    networks = {
+        name: jax.jit(network.init)(jax.random.key(0), images, images)["params"]
+        for name, network in plan.task.networks.items()
     }
+    inputs = StepInputs(jnp.ones(len(config.lmbda)), networks)
     shape = (config.batch_size, config.crop.size, config.crop.size, 3)
     batch = jax.random.randint(jax.random.key(0), shape, 0, 256).astype(jnp.uint8)
     # Without donation: every run is given the same state.
-    return measure(jax.jit(plan.train_step.__wrapped__), state, constants, batch)
+    return measure(jax.jit(plan.train_step.__wrapped__), state, inputs, batch)
 
 
 def main(argv: list[str]) -> None:
@@ -124,12 +123,12 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected argument {argv[1]}")
     config = _CONFIG.value
     check_settings(config)
-    side = config.loss.lpips_crop
+    side = config.loss.perceptual_crop
     if _PARTS.value:
         measured = {
             name: gradient(*part)
             for name, part in parts(
-                VARIANTS[config.model], config.batch_size, side
+                model_config(config.model.to_dict()), config.batch_size, side
             ).items()
         }
     else:

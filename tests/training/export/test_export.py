@@ -33,7 +33,7 @@ def make_run(tmp_path):
 
     def make(stage, *, use_ema=True, save=True, **settings):
         keys = ("batch_size", "loss", "lmbda", "optimizer", "seed")
-        config = {"stage": stage, "model": "dlf-nano", "crop": _CROP}
+        config = {"stage": stage, "model": {"variant": "dlf-nano"}, "crop": _CROP}
         config |= dict.fromkeys(keys, 1) | settings
         checkpointing.write_config(tmp_path, config)
         params = {
@@ -68,16 +68,18 @@ def test_model_has_the_average_of_what_inference_needs(make_run, tmp_path, use_e
     assert model.params["fusion"]["mask"][1] == -np.inf
 
 
-def test_only_joint_stages_make_a_model(make_run, tmp_path):
+def test_only_stages_of_the_codec_make_a_model(make_run, tmp_path):
     with pytest.raises(UserError, match="makes no whole codec"):
         export(make_run("vqgan"), Path(tmp_path / "model"))
 
 
-def test_settings_that_make_no_sense_are_refused(make_run, tmp_path):
+def test_settings_out_of_range_are_rejected(make_run, tmp_path):
     with pytest.raises(UserError, match="stage must be one of vqgan, .*, not 'best'"):
         export(make_run("best"), Path(tmp_path / "model"))
-    with pytest.raises(UserError, match="model must be one of .*, not 'dlf-xl'"):
-        export(make_run("pixel", model="dlf-xl"), Path(tmp_path / "model"))
+    with pytest.raises(
+        UserError, match="model.variant must be one of .*, not 'dlf-xl'"
+    ):
+        export(make_run("pixel", model={"variant": "dlf-xl"}), Path(tmp_path / "model"))
     run = make_run(
         "pixel", crop=_CROP | {"size": 0}, seed=0, data="", max_undecodable=0.0
     )

@@ -5,16 +5,14 @@ import jax.numpy as jnp
 import pytest
 
 from dlf_jax.paths import flatten
-from dlf_jax.training.stages.table import (
+from dlf_jax.training.stages.rules import (
     ADVERSARY,
     DECODER,
     FROZEN,
-    STAGES,
     TRAINED,
     match_rules,
-    trained_codebooks,
 )
-from dlf_jax.training.stages.tasks import TASKS
+from dlf_jax.training.stages.table import STAGES, trained_codebooks
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,7 @@ def shapes(tiny_config, loss_config):
     image = jnp.zeros((1, 16, 16, 3))
 
     def init(stage):
-        task = TASKS[stage.objective](tiny_config, loss_config)
+        task = stage.task(tiny_config, loss_config)
         return jax.eval_shape(task.init, jax.random.key(0), image)
 
     shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}
