@@ -1,19 +1,17 @@
 """Arrays that a step takes beside the state and the batch."""
 
 from collections.abc import Mapping
+from typing import no_type_check
 
-import jax
-import numpy as np
 from flax import struct
 
 from dlf_jax.typing import Array, Float, Params
 
 
+@no_type_check  # JAX puts shapes and placements into these fields, too
 @struct.dataclass
 class StepInputs:
     """Weights that change during training, and networks that do not.
-
-    Fields may hold shapes (`jax.ShapeDtypeStruct`) in place of arrays.
 
     Attributes:
       lmbda: weight λ of the bits per pixel at every rate point, lowest rate first.
@@ -22,6 +20,6 @@ class StepInputs:
         steps set it.
     """
 
-    lmbda: Float[Array | np.ndarray, "R"] | jax.ShapeDtypeStruct
+    lmbda: Float[Array, "R"]
     networks: Mapping[str, Params] = struct.field(default_factory=dict)
-    adversarial: Float[Array, ""] | jax.ShapeDtypeStruct | float = 0.0
+    adversarial: Float[Array, ""] | float = 0.0
