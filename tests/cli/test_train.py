@@ -17,6 +17,18 @@ _CONFIG = "--config=configs/dlf.py"
             [_CONFIG, "--config.crop.nokey=1"],
             "unknown setting crop.nokey; is ",
         ),
+        ("train", [_CONFIG, "--config.model=dlf-nano"], "renamed: use model.variant"),
+        ("train", [_CONFIG, "--config.loss.lpips=1"], "renamed: use loss.lpips_vgg"),
+        (
+            "train",
+            [_CONFIG, "--workdir=x", "--config.model.detail_width=100"],
+            "detail_width must be a multiple of head_width, 32, not 100",
+        ),
+        (
+            "train",
+            [_CONFIG, "--config.model.vqgan.patch=x"],
+            "model.vqgan.patch must be a whole number from 1",
+        ),
         (
             "train",
             [_CONFIG, "--config.steps=1.5"],
@@ -49,7 +61,7 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
     [
         (
             "train",
-            ["dlf train --config=", "--workdir", "--[no]cluster", "  optimizer.b1: "],
+            ["dlf train --config=", "--workdir", "  optimizer.b1: ", "  model.grid: "],
         ),
         ("aot", ["dlf aot --topology=", "--config", "--photo"]),
         ("export", ["WORKDIR DIRECTORY", "--dtype", "--best"]),

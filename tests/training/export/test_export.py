@@ -1,5 +1,6 @@
 """Checkpoints become model directories."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -66,6 +67,24 @@ def test_model_has_the_average_of_what_inference_needs(make_run, tmp_path, use_e
     expected = np.arange(3.0) + (0.0 if use_ema else 1.0)
     np.testing.assert_array_equal(model.params["fusion"]["kernel"], expected)
     assert model.params["fusion"]["mask"][1] == -np.inf
+
+
+def test_the_model_has_the_sizes_of_the_run(make_run, tmp_path):
+    sizes = {"variant": "dlf-nano", "detail_width": 128, "grid": None}
+    export(make_run("pixel", model=sizes), Path(tmp_path / "model"))
+    model = load_model(Path(tmp_path / "model"))
+    wanted = dataclasses.replace(VARIANTS["dlf-nano"], detail_width=128)
+    assert (model.name, model.config) == ("dlf-nano-custom", wanted)
+
+
+def test_runs_of_earlier_versions_are_exported(make_run, tmp_path):
+    loss = {"lpips": 1.0, "lpips_crop": 64, "lpips_images": 2}
+    run = make_run("pixel", model="dlf-nano", loss=loss)
+    export(run, Path(tmp_path / "model"))
+    model = load_model(Path(tmp_path / "model"))
+    assert (model.name, model.config) == ("dlf-nano", VARIANTS["dlf-nano"])
+    renamed = {"lpips_vgg": 1.0, "perceptual_crop": 64, "perceptual_images": 2}
+    assert model.metadata["training"]["loss"] == renamed
 
 
 def test_only_stages_of_the_codec_make_a_model(make_run, tmp_path):
