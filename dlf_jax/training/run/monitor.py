@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import TextIO
+from io import TextIOBase
 
 import numpy as np
 import tensorboardX
@@ -31,7 +31,7 @@ class Monitor:
         num_steps: int,
         batch_size: int,
         main_process: bool,
-        terminal: TextIO | None = None,
+        terminal: TextIOBase | None = None,
     ):
         """Args:
         workdir: existing folder of the run.
