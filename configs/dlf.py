@@ -3,24 +3,28 @@
   dlf train --config configs/dlf.py:preset=PRESET,stage=STAGE --workdir runs/STAGE \
       --config.data=PHOTOS
 
-Run again, the same command resumes.  Every key below can be set as --config.KEY=VALUE;
-``dlf train --help`` has the meaning and the range of each, from a table in
+To resume an interrupted run, repeat the command.  Every key below can be set as
+--config.KEY=VALUE; ``dlf train --help`` lists meaning and range of each, from
 `dlf_jax/training/settings/table.py`.  ``--config.data`` takes folders and datasets,
 separated by commas (`dlf_jax/data/sources.py`); one photo in twenty, chosen by its
-name, is kept for validation.  A later stage names the working directories that it
-starts from, the last one winning, with
-``--config.init_from=runs/vqgan,runs/tokenizer``; models, and a directory that `dlf
-convert` made of official parts, do as well.  A stage without what
-it needs of earlier ones is rejected, unless ``--config.init_from=none`` asks for random
-weights, or ``MODEL,none`` for those that MODEL lacks.
+name, is held out for validation.
 
-preset=l: the published model (dlf-l, 1.24 G parameters) as it was trained, one rate a
-run: rate=qp0 (the smallest files) to rate=qp3.  resolution=PIXELS changes the side of
-the crops, 256, and 512 in the last two stages.  Not trained: no stage has run to its
-end.  The hours are an estimate for 16 TPU v5e chips at 40 % of their peak of 197
-TFLOP/s: steps x images x TFLOP / (16 x 197 x 0.4) seconds, where an image takes four
-times the FLOPs of its forward pass (docs/architecture.md#sizes-and-cost), for
-backward pass and rematerialisation.
+A later stage starts from the working directories of earlier ones, as in
+``--config.init_from=runs/vqgan,runs/tokenizer``; the last one wins.  Models are allowed
+there too, as are directories that `dlf convert` made from official parts.  A stage that
+lacks parameters of earlier ones is rejected, unless ``--config.init_from=none`` asks
+for random weights, or ``MODEL,none`` for random weights where MODEL has none.
+
+Sizes of the network are those of --config.model.variant, with changes such as
+--config.model.detail_width=128 or --config.model.vqgan.channels=32.
+
+preset=l: the published model (dlf-l, 1.24 G parameters) with its published settings,
+for one rate per run: rate=qp0 (the smallest files) to rate=qp3.  resolution=PIXELS
+changes the side of the crops, by default 256, and 512 in the last two stages.  No stage
+has been run to its end.  The hours are an estimate for 16 TPU v5e chips at 40 % of
+their peak of 197 TFLOP/s: steps x images x TFLOP / (16 x 197 x 0.4) seconds.  With
+backward pass and rematerialisation, an image takes four times the FLOPs of its forward
+pass (docs/architecture.md#sizes-and-cost).
 
   stage          starts from        steps x images  TFLOP/image  hours  official
   vqgan          nothing             500_000 x 16        1.9       3.3  taming
@@ -31,31 +35,32 @@ backward pass and rematerialisation.
   pixel_512      pixel                50_000 x 8        17.5       1.5  optional
   tune_semantic  pixel_512            25_000 x 8        17.5       0.8  optional
 
-Official vqgan and tokenizer are downloads, which `dlf convert` reads.  What the paper's
-code leaves open is ours: the lengths of vqgan, pixel_512 and tune_semantic.
+The official vqgan and tokenizer are downloads, which `dlf convert` reads.  The lengths
+of vqgan, pixel_512 and tune_semantic are ours: the official code leaves them open.
 
 preset=nano: dlf-nano (128-px tiles, four rates) on 2 CPU cores with 600 photos; stages
 vqgan, tokenizer, align, pixel, context, decoder in this order.  The settings of pixel
-are, except loss.uniformity and revive_every, those of run 6 of several that made the
-weights of the package, in eleven hours in all and without tokenizer
-(dlf_jax/weights/dlf-nano/MODEL_CARD.md); in one run from align, 12 hours at 2.1 s a
-step, they are untried.
-context and decoder, a matter of minutes, start from a codec that is done.  context is
-the rate alone: it fits what predicts the symbols, and pictures hardly change.  decoder
-smooths the borders of cells, and symbols stay as they are.
+are those of run 6 of the bundled model, except loss.uniformity and revive_every; the
+runs of that model took eleven hours and had no tokenizer
+(dlf_jax/weights/dlf-nano/MODEL_CARD.md).  A single run from align, 12 hours at 2.1 s
+per step, is untested.
+context and decoder take minutes and start from a finished codec.  context trains the
+prediction of the symbols, so the rate falls and reconstructions hardly change.  decoder
+smooths the borders of cells, and symbols stay the same.
 
-preset=smoke: every stage of preset l in six steps of a toy, to see the machinery work
-with one's own photos; the results are noise.  The seven stages one after the other took
-87, 23, 93, 40, 105, 64 and 107 seconds on two CPU cores, next to all of it for tracing
-and compiling; the first one fetched the weights of LPIPS, too.  A later stage finds in
-the compilation cache what earlier ones left there: pixel alone, from nothing, took 160.
+preset=smoke: every stage of preset l in six steps with a toy network, to try the
+programs on your own photos; the results are noise.  The seven stages in a row took 87,
+23, 93, 40, 105, 64 and 107 seconds on two CPU cores, most of it tracing and compiling;
+the first one also fetched the weights of LPIPS.  A later stage reuses the compilation
+cache of earlier ones: pixel without a cache took 160 seconds.
 """
 
 import ml_collections
+from ml_collections import config_dict
 
 # ---- Rates of preset l (docs/architecture.md#rate-control) --------------------------
 
-# The detail branch alone counts; tokens add 0.00586 bpp.
+# Of the detail branch; tokens add 0.00586 bpp.
 _ALIGN_LADDER = (
     *(4.0, 4.78, 5.72, 6.85, 8.19, 9.8),
     *(11.72, 14.02, 16.77, 20.06, 24.0, 26.0),
@@ -95,7 +100,43 @@ _RATES = {
     },
 }
 
-# ---- Presets: what differs from the keys below --------------------------------------
+# ---- Sizes of the network: fields of dlf_jax.models.config.DLFConfig by type ---------
+
+_SIZES = {
+    int: (
+        *("encoder.width", "encoder.num_layers", "encoder.num_heads"),
+        *("decoder.width", "decoder.num_layers", "decoder.num_heads"),
+        *("num_interaction_blocks", "num_stage_blocks", "num_detail_in_blocks"),
+        *("num_detail_out_blocks", "num_fusion_in_blocks", "num_fusion_blocks"),
+        *("patch_size", "grid", "window", "head_width", "num_tokens", "codebook_size"),
+        *("token_width", "detail_width", "stem_channels", "latent_channels"),
+        *("num_spatial_blocks", "num_rates", "fusion_width", "vqgan.channels"),
+        *("vqgan.num_res_blocks", "vqgan.z_channels", "vqgan.embed_dim"),
+        *("vqgan.num_codes", "vqgan.norm_groups", "vqgan.patch"),
+        "vqgan.texture_channels",
+    ),
+    tuple: (
+        *("encoder_interactions", "decoder_interactions", "vqgan.multipliers"),
+        "vqgan.attention_levels",
+    ),
+    bool: ("vqgan.mid_attention", "vqgan.linear_path"),
+    float: ("skip_threshold",),
+}
+
+
+def _sizes() -> ml_collections.ConfigDict:
+    """A variant, and sizes; unset ones, None, are those of the variant."""
+    parts = {"encoder": {}, "decoder": {}, "vqgan": {}}
+    config = ml_collections.ConfigDict({"variant": ""} | parts)
+    for kind, names in _SIZES.items():
+        for name in names:
+            part, _, field = name.rpartition(".")
+            node = config[part] if part else config
+            node[field] = config_dict.placeholder(kind)
+    return config
+
+
+# ---- Presets: values that differ from the keys below --------------------------------
 
 
 def _large(options: dict[str, str]) -> dict[str, object]:
@@ -113,14 +154,14 @@ def _large(options: dict[str, str]) -> dict[str, object]:
     # At 512 px, λ is the last one of the ladder.
     last = {"lmbda": (rate["pixel_ladder"][-1:],), "bpp_window": (), "batch_size": 8}
     stages = {
-        # taming's recipe for ImageNet: a rate of 4.5e-6 for every image of a step.
+        # taming's recipe for ImageNet: learning rate 4.5e-6 per image of a step.
         "vqgan": {
             "steps": 500_000,
             "loss.adversarial": 0.8,
             "adversarial_start": 250_000,
             "optimizer.lr": 7.2e-5,
         },
-        # TiTok's first stage, except its weight decay of 1e-4.
+        # TiTok's first stage, without its weight decay of 1e-4.
         "tokenizer": {
             "steps": 1_000_000,
             "batch_size": 256,
@@ -155,7 +196,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
     size = 512 if options["stage"] in ("pixel_512", "tune_semantic") else 256
     size = _pixels(options["resolution"]) or size
     return {
-        "model": "dlf-l",
+        "model.variant": "dlf-l",
         "tune_semantic": False,
         "cache_photos": False,
         "num_threads": 16,
@@ -173,7 +214,7 @@ def _large(options: dict[str, str]) -> dict[str, object]:
         "loss.codebook": 1.0,
         "loss.continuous_share": 0.0,
         "loss.decode_crop": 0,
-        "loss.lpips_crop": size,
+        "loss.perceptual_crop": size,
         "loss.discriminator_channels": 64,
         "loss.discriminator_images": 4,
         "lmbda": ((1.0,),),
@@ -194,11 +235,11 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
     pixel = {
         "steps": 20_000,
         "crop.min_scale": 0.85,
-        "loss.lpips": 0.0,
+        "loss.lpips_vgg": 0.0,
         "loss.lpips_alex": 1.5,
         "loss.dists": 1.8,
-        "loss.lpips_crop": 96,
-        "loss.lpips_images": 2,
+        "loss.perceptual_crop": 96,
+        "loss.perceptual_images": 2,
         "loss.uniformity": 0.05,
         "lmbda": ((18.0,), (4.7,), (1.15,), (0.12,)),
         "optimizer.name": "muon",
@@ -209,9 +250,9 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
         "vqgan": {
             "steps": 2_400,
             "crop.size": 64,
-            "loss.lpips": 0.25,
+            "loss.lpips_vgg": 0.25,
             "loss.lpips_alex": 0.5,
-            "loss.lpips_images": 2,
+            "loss.perceptual_images": 2,
             "optimizer.lr": 1e-3,
         },
         "tokenizer": {"steps": 4_000, "loss.uniformity": 0.05},
@@ -231,7 +272,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "steps": 900,
             "loss.blockiness": 1.0,
             "optimizer.lr": 1e-4,
-            # What does not move costs nothing.
+            # Terms without a trained parameter are left out.
             "loss.codebook": 0.0,
             "loss.uniformity": 0.0,
             "lmbda": ((0.0,),) * 4,
@@ -246,7 +287,7 @@ def _nano(options: dict[str, str]) -> dict[str, object]:
             "optimizer.lr": 2e-3,
         },
     }
-    common = {"model": "dlf-nano", "batch_size": 8, "crop.size": 128}
+    common = {"model.variant": "dlf-nano", "batch_size": 8, "crop.size": 128}
     return common | _choose(stages, options, "stage")
 
 
@@ -254,7 +295,7 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
     """A toy: the stages of preset l in six steps each."""
     large = _large(options)
     model_and_size = {
-        "model": "dlf-smoke",
+        "model.variant": "dlf-smoke",
         "steps": 6,
         "num_threads": 1,
         "crop.size": 32,
@@ -266,8 +307,8 @@ def _smoke(options: dict[str, str]) -> dict[str, object]:
         "validation.every": 3,
         "validation.photos": 4,
         "validation.size": 32,
-        "loss.lpips_crop": 32,
-        "loss.lpips_images": 2,
+        "loss.perceptual_crop": 32,
+        "loss.perceptual_images": 2,
         "loss.discriminator_channels": 4,
         "optimizer.lr": 1e-3,
         "optimizer.warmup_steps": 0,
@@ -324,7 +365,7 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
 
     # What to train.
     config.stage = options["stage"]
-    config.model = ""
+    config.model = _sizes()
     config.tune_semantic = True
     config.init_from = ""
     config.optimizer_from_donor = False
@@ -358,29 +399,29 @@ def get_config(argument: str = "") -> ml_collections.ConfigDict:
     # Loss.
     config.loss = ml_collections.ConfigDict()
     config.loss.l1 = 1.0
-    config.loss.lpips = 1.0
+    config.loss.lpips_vgg = 1.0
     config.loss.lpips_alex = 0.0
     config.loss.dists = 0.0
     config.loss.adversarial = 0.0  # 0.8 as released
     config.loss.discriminator_channels = 32
     config.loss.discriminator_images = 0
     config.loss.decode_crop = 128
-    config.loss.lpips_crop = 64
-    config.loss.lpips_images = 0
+    config.loss.perceptual_crop = 64
+    config.loss.perceptual_images = 0
     config.loss.blockiness = 0.0
     config.loss.latent = 1.0
     config.loss.continuous_target = True
     config.loss.cross_entropy = 0.1
     config.loss.codebook = 0.1
     config.loss.uniformity = 0.0
-    # Learnt through its quantiser, a VQGAN stays at blurs for thousands of steps.
+    # Trained through its quantiser, a VQGAN stays blurred for thousands of steps.
     config.loss.continuous_share = 1.0
     config.adversarial_start = 0
 
     # Rate.
     config.lmbda = ((4.0,), (2.0,), (1.0,), (0.5,))
     config.bpp_window = ()
-    # A latent that the decoder cannot read yet must not be priced away.
+    # Otherwise the rate removes the latent before the decoder can use it.
     config.lmbda_warmup = 1_500
 
     # Optimisation.

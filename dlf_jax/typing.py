@@ -5,6 +5,12 @@ of a sequence, ``D`` width, ``K`` codebook entries, ``R`` rate points.  Images a
 their range (uint8, [0, 1] or [-1, 1]) is stated at every boundary.
 """
 
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
-__all__ = ["Array", "Bool", "Float", "Int", "UInt8"]
+from jaxtyping import Array, Bool, Float, Int, PyTree, UInt8
+
+# Nested dictionaries of parameters, or of their gradients, shapes or placements.
+Params: TypeAlias = Mapping[str, Any]
+
+__all__ = ["Array", "Bool", "Float", "Int", "Params", "PyTree", "UInt8"]

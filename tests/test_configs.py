@@ -6,8 +6,8 @@ See docs/architecture.md#training-stages.
 import re
 
 import pytest
-from flax.traverse_util import flatten_dict
 
+from dlf_jax.paths import flatten
 from dlf_jax.training.settings.checks import check_settings
 from dlf_jax.training.settings.table import SETTINGS
 
@@ -46,7 +46,7 @@ def test_every_stage_passes_its_own_check(get_config, argument):
 @pytest.mark.parametrize("preset", ["l", "nano", "smoke"])
 def test_the_table_of_settings_has_every_key_and_no_other(get_config, preset):
     config = get_config(f"preset={preset}").to_dict()
-    assert set(flatten_dict(config, sep=".")) == set(SETTINGS)
+    assert set(flatten(config, ".")) == set(SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_released_optimisation(get_config):
 
 def test_resolution_is_the_side_of_the_crops(get_config):
     config = get_config("preset=l,stage=pixel,rate=qp3,resolution=512")
-    assert (config.crop.size, config.loss.lpips_crop) == (512, 512)
+    assert (config.crop.size, config.loss.perceptual_crop) == (512, 512)
 
 
 @pytest.mark.parametrize(

@@ -35,18 +35,18 @@ def aot(
 
     import jax
 
-    from dlf_jax.models.variants import VARIANTS
     from dlf_jax.training.devices.aot import compile_codec, compile_stage, slice_of
     from dlf_jax.training.devices.hlo_report import HEADER, report
     from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
     from dlf_jax.training.settings.checks import check_settings
+    from dlf_jax.training.settings.sizes import model_config
 
     jax.config.update("jax_platforms", "cpu")
     check_settings(config)
-    model = VARIANTS[config.model]
+    model = model_config(config.model.to_dict())
     if photo and photo % model.tile_size:
         raise UserError(
-            f"--photo must be a multiple of the tile of {config.model}, "
+            f"--photo must be a multiple of the tile of {config.model.variant}, "
             f"{model.tile_size}, not {photo}"
         )
     devices = slice_of(topology)

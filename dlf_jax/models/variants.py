@@ -1,8 +1,11 @@
-"""Named configurations of the codec."""
+"""Named sizes: a name and a literal configuration for each variant."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from dlf_jax.models.config import DLFConfig, TrunkConfig, VQGANConfig
 
-VARIANTS: dict[str, DLFConfig] = {
+_VARIANTS = {
     # The released sizes of the paper (ICCV 2025): 1.24 G parameters at inference.
     "dlf-l": DLFConfig(
         encoder=TrunkConfig(width=1024, num_layers=24, num_heads=16),
@@ -82,3 +85,5 @@ VARIANTS: dict[str, DLFConfig] = {
         ),
     ),
 }
+
+VARIANTS: Mapping[str, DLFConfig] = MappingProxyType(_VARIANTS)

@@ -20,7 +20,7 @@ _COMMANDS = {
     + ["--model", "{model}", "--", "--direct_num_workers=2"]
     + ["--direct_running_mode=multi_processing"],
     "train": ["train", "--config={repository}/configs/dlf.py:preset=smoke,stage=vqgan"]
-    + ["--config.data=p", "--workdir=run", "--config.loss.lpips=0.0"]
+    + ["--config.data=p", "--workdir=run", "--config.loss.lpips_vgg=0.0"]
     + ["--config.loss.adversarial=0.0", "--config.log_every=1"]
     + ["--config.validation.photos=0"],
     "aot": ["aot", "--topology=v5e:2x2"]

@@ -12,7 +12,23 @@ _CONFIG = "--config=configs/dlf.py"
         ("train", ["--config=none.py"], "No such file or directory: 'none.py'"),
         ("train", [_CONFIG], "name the folder of the run with --workdir"),
         ("train", ["--workdir=nowhere"], "nowhere is not the --workdir of a training"),
-        ("train", [_CONFIG, "--config.crop.nokey=1"], "no setting crop.nokey; is "),
+        (
+            "train",
+            [_CONFIG, "--config.crop.nokey=1"],
+            "unknown setting crop.nokey; is ",
+        ),
+        ("train", [_CONFIG, "--config.model=dlf-nano"], "renamed: use model.variant"),
+        ("train", [_CONFIG, "--config.loss.lpips=1"], "renamed: use loss.lpips_vgg"),
+        (
+            "train",
+            [_CONFIG, "--workdir=x", "--config.model.detail_width=100"],
+            "detail_width must be a multiple of head_width, 32, not 100",
+        ),
+        (
+            "train",
+            [_CONFIG, "--config.model.vqgan.patch=x"],
+            "model.vqgan.patch must be a whole number from 1",
+        ),
         (
             "train",
             [_CONFIG, "--config.steps=1.5"],
@@ -45,7 +61,8 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
     [
         (
             "train",
-            ["dlf train --config=", "--workdir", "--nocluster", "  optimizer.b1: "],
+            ["dlf train --config=", "--workdir", "--nocluster"]
+            + ["  optimizer.b1: ", "  model.grid: "],
         ),
         ("aot", ["dlf aot --topology=", "--config", "--photo"]),
         ("export", ["WORKDIR DIRECTORY", "--dtype", "--best"]),

@@ -16,13 +16,16 @@ from dlf_jax.models.dlf import DLF
 from dlf_jax.paths import flatten, nest
 from dlf_jax.perceptual.discriminator import PatchDiscriminator
 from dlf_jax.perceptual.lpips import LPIPS
-from dlf_jax.training.stages import tasks
-from dlf_jax.training.stages.table import STAGES, trained_paths
+from dlf_jax.training.losses.table import LossConfig
+from dlf_jax.training.stages import codec
+from dlf_jax.training.stages.rules import trained_paths
+from dlf_jax.training.stages.table import STAGES
+from dlf_jax.training.step.inputs import StepInputs
 from dlf_jax.training.step.optimizer import OptimizerConfig, make_optimizer
 from dlf_jax.training.step.state import create_state
 from dlf_jax.training.step.train_step import StepConfig, make_train_step
 
-_LOSS = tasks.LossConfig(lpips_crop=256)  # the released weights of the terms
+_LOSS = LossConfig(perceptual_crop=256)  # the released weights of the terms
 # Last digits decide on which side of a kink of L1, LPIPS or the discriminator a value
 # lies, so that gradients agree to this only (docs/architecture.md#numerics).
 _KINKS = 3e-2
@@ -128,7 +131,7 @@ def stored_gradients(tiny, file, prefix):
         }
 
 
-def train(tiny, stage, task, params, constants, num_steps):
+def train(tiny, stage, task, params, inputs, num_steps):
     """Updates by the train step itself, with the released optimizer.
 
     Returns:
@@ -145,10 +148,10 @@ def train(tiny, stage, task, params, constants, num_steps):
     step = jax.jit(make_train_step(task, tx, trained, StepConfig()))
     state = create_state(params, tx, trained=trained, codebooks=(), use_ema=False)
     batch = np.asarray(np.rint((tiny.image("T") + 1) * 127.5), np.uint8)
-    first, found = step(state, constants, batch)
+    first, found = step(state, inputs, batch)
     state, metrics = first, [found]
     for _ in range(1, num_steps):
-        state, found = step(state, constants, batch)
+        state, found = step(state, inputs, batch)
         metrics.append(found)
     # After one update, Adam's first moment is the gradient times 1 - b1.
     gradients = flatten(jax.tree.map(jnp.zeros_like, params))
@@ -185,9 +188,9 @@ def test_alignment_stage(tiny, given_noise):
     """Loss, gradients and three updates, through the train step itself."""
     golden = tiny.golden("train_feat")
     given_noise(golden["noise"])
-    task = tasks.TASKS["align"](tiny.config, _LOSS)
-    constants = {"lmbda": jnp.asarray([golden["lambda"]])}
-    _, metrics, gradients = train(tiny, "align", task, tiny.params, constants, 3)
+    task = STAGES["align"].task(tiny.config, _LOSS)
+    inputs = StepInputs(jnp.asarray([golden["lambda"]]))
+    _, metrics, gradients = train(tiny, "align", task, tiny.params, inputs, 3)
     curve = [found["loss"] for found in metrics]
     np.testing.assert_allclose(curve, golden["loss_curve_adam_lr4e-5"], rtol=2e-4)
 
@@ -232,24 +235,20 @@ def test_image_stage(tiny, given_noise, discriminator, lpips):
     golden = tiny.golden("train_pix")
     given_noise(golden["noise"])
     _, names, variables = discriminator
-    config = tasks.LossConfig(
+    config = LossConfig(
         adversarial=float(golden["disc_weight"]),
         discriminator_channels=8,
-        lpips_crop=256,
-        lpips_channel_divisor=8,
+        perceptual_crop=256,
+        perceptual_channel_divisor=8,
     )
-    task = tasks.TASKS["reconstruct"](tiny.config, config)
-    constants = {
-        "lmbda": jnp.asarray([golden["lambda"]]),
-        "perceptual": {"lpips": lpips[1]},
-        "adversarial": jnp.ones(()),
-    }
+    task = STAGES["pixel"].task(tiny.config, config)
+    inputs = StepInputs(jnp.asarray([golden["lambda"]]), {"lpips_vgg": lpips[1]})
 
     params = tiny.params | {"discriminator": variables}
-    state, (found,), gradients = train(tiny, "pixel", task, params, constants, 1)
+    state, (found,), gradients = train(tiny, "pixel", task, params, inputs, 1)
     for ours, theirs in (
         ("l1", "l1"),
-        ("lpips", "p_loss"),
+        ("lpips_vgg", "p_loss"),
         ("vq", "vq"),
         ("generator", "g_loss"),
         ("discriminator", "disc_loss"),
@@ -306,6 +305,6 @@ def given_noise(monkeypatch):
             assert shape == noise.shape
             return jnp.asarray(noise)
 
-        monkeypatch.setattr(tasks, "uniform_noise", fixed)
+        monkeypatch.setattr(codec, "uniform_noise", fixed)
 
     return use

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.training.losses.image import LossConfig
+from dlf_jax.training.losses.table import LossConfig
 from dlf_jax.training.stages.table import STAGES
-from dlf_jax.training.stages.tasks import TASKS
 from tests.training import tiny
 
 
@@ -20,7 +19,7 @@ def tiny_config() -> DLFConfig:
 @pytest.fixture(scope="session")
 def loss_config() -> LossConfig:
     """Loss of the tiny codec."""
-    return LossConfig(lpips_crop=16, lpips_channel_divisor=tiny.LPIPS_DIVISOR)
+    return LossConfig(perceptual_crop=16, perceptual_channel_divisor=tiny.LPIPS_DIVISOR)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +34,7 @@ def shapes(tiny_config, loss_config):
     image = jnp.zeros((1, 16, 16, 3))
 
     def init(stage):
-        task = TASKS[stage.objective](tiny_config, loss_config)
+        task = stage.task(tiny_config, loss_config)
         return jax.eval_shape(task.init, jax.random.key(0), image)
 
     shapes = {name: init(STAGES[name]) for name in ("vqgan", "tokenizer", "align")}

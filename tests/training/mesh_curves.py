@@ -10,7 +10,6 @@ import sys
 import jax
 import numpy as np
 
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.devices.sharding import (
     MeshConfig,
     batch_sharding,
@@ -18,6 +17,7 @@ from dlf_jax.training.devices.sharding import (
     replicated,
 )
 from dlf_jax.training.run import plan
+from dlf_jax.training.step.inputs import StepInputs
 from tests.training import tiny
 
 NUM_STEPS = 20
@@ -38,16 +38,16 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
     init = jax.jit(stage_plan.task.init, out_shardings=placements.params)
     state = init(*plan.init_arguments(config, stage_plan.model))
     state = jax.jit(stage_plan.create, out_shardings=placements)(state)
-    constants = {
-        "lmbda": np.array([2.0, 1.0], np.float32),
-        "perceptual": {"lpips": tiny.lpips_params()},
-    }
-    constants = jax.device_put(constants, replicated(mesh))
+    inputs = StepInputs(
+        lmbda=np.array([2.0, 1.0], np.float32),
+        networks={"lpips_vgg": tiny.lpips_params()},
+    )
+    inputs = jax.device_put(inputs, replicated(mesh))
     rng, losses = np.random.default_rng(0), []
     for _ in range(NUM_STEPS):
         batch = rng.integers(0, 256, (config.batch_size, 32, 32, 3), np.uint8)
         batch = jax.device_put(batch, batch_sharding(mesh))
-        state, metrics = stage_plan.train_step(state, constants, batch)
+        state, metrics = stage_plan.train_step(state, inputs, batch)
         losses.append(float(metrics["loss"]))
     found = {"name": name, "loss": losses}
     for part in ("params", "opt_state"):
@@ -61,7 +61,7 @@ def run(name: str, stage: str, data: int, fsdp: int, **changes) -> None:
 
 def main() -> None:
     """The runs of one stage, the first argument, on all or on the named meshes."""
-    VARIANTS["dlf-nano"], plan.LossConfig = tiny.TINY, tiny.NarrowLoss
+    plan.LossConfig = tiny.NarrowLoss
     stage, *names = sys.argv[1:]
     runs = {
         "1x1": (1, 1, {}),

@@ -6,7 +6,6 @@
 import json
 import sys
 
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.run.checkpointing import absolute
 from dlf_jax.training.run.distributed import exit_status, join_job
 from dlf_jax.training.run.loop import train
@@ -15,7 +14,6 @@ from tests.training import tiny
 
 def main(photos: str, workdir: str, *changes: str) -> None:
     """Runs the stage of the tokenizer, and saves after every step."""
-    VARIANTS["dlf-nano"] = tiny.TINY
     join_job()
     config = tiny.shipped_config("tokenizer")
     config.data, config.init_from = photos, "none"

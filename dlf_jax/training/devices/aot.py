@@ -23,6 +23,7 @@ from dlf_jax.training.devices.sharding import (
     replicated,
 )
 from dlf_jax.training.run.plan import make_plan
+from dlf_jax.training.step.inputs import StepInputs
 
 _NAME = re.compile(r"([a-z0-9 ]+):(\d+(?:x\d+){1,2})((?:_un|_)twisted)?")
 # Names in other tools.
@@ -72,12 +73,12 @@ def compile_stage(config: ml_collections.ConfigDict, mesh: Mesh) -> Any:
     """Compiles the train step of a stage from shapes alone."""
     plan = make_plan(config, mesh)
     state = _placed(plan.shapes, plan.placements)
-    constants = _placed(_constants(plan.task, config), replicated(mesh))
+    inputs = _placed(_inputs(plan.task, config), replicated(mesh))
     side = config.crop.size
     batch = jax.ShapeDtypeStruct(
         (config.batch_size, side, side, 3), jnp.uint8, sharding=batch_sharding(mesh)
     )
-    return plan.train_step.lower(state, constants, batch).compile()
+    return plan.train_step.lower(state, inputs, batch).compile()
 
 
 def compile_codec(config: DLFConfig, device: Any, side: int) -> dict[str, Any]:
@@ -122,17 +123,18 @@ def _codec(model: DLF, image: Any, rate: Any) -> None:
     model.synthesize(analysis.tokens, analysis.y, rate)
 
 
-def _constants(task: Any, config: ml_collections.ConfigDict) -> Any:
-    """Shapes of the constant inputs of every step."""
+def _inputs(task: Any, config: ml_collections.ConfigDict) -> StepInputs:
+    """Shapes of the inputs of every step."""
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
 
     def shapes(network: nn.Module) -> Any:
         return jax.eval_shape(network.init, jax.random.key(0), image, image)["params"]
 
-    return {
-        "lmbda": jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
-        "perceptual": {name: shapes(net) for name, net in task.perceptual.items()},
-    }
+    return StepInputs(
+        lmbda=jax.ShapeDtypeStruct((len(config.lmbda),), jnp.float32),
+        networks={name: shapes(net) for name, net in task.networks.items()},
+        adversarial=jax.ShapeDtypeStruct((), jnp.float32),
+    )
 
 
 def _placed(shapes: Any, placements: Any) -> Any:

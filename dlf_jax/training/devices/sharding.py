@@ -14,7 +14,7 @@ import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dlf_jax.errors import UserError
-from dlf_jax.training.stages.table import Rules, first_match
+from dlf_jax.training.stages.rules import Rules, first_match
 
 DATA, FSDP = "data", "fsdp"
 

@@ -1,1 +1,1 @@
-"""From a checkpoint to a model directory."""
+"""Export of a checkpoint as a model directory."""

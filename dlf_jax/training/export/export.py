@@ -1,7 +1,6 @@
 """Export of a checkpoint as a model directory."""
 
 from pathlib import Path
-from typing import Any
 
 import ml_collections
 import numpy as np
@@ -15,7 +14,7 @@ from dlf_jax.data.sources import open_source
 from dlf_jax.entropy_coding.token_tables import fit_frequencies
 from dlf_jax.errors import UserError
 from dlf_jax.files import check_output
-from dlf_jax.models.variants import VARIANTS
+from dlf_jax.models.config import DLFConfig
 from dlf_jax.training.export.token_statistics import count_tokens
 from dlf_jax.training.run.checkpointing import (
     averaged,
@@ -23,20 +22,19 @@ from dlf_jax.training.run.checkpointing import (
     read_config,
 )
 from dlf_jax.training.settings.resuming import restored
+from dlf_jax.training.settings.sizes import SIZES, model_config, model_name
 from dlf_jax.training.settings.table import check_values
 from dlf_jax.training.stages.table import STAGES
+from dlf_jax.typing import Params
 
-# The others make no whole codec.
-_JOINT_OBJECTIVES = ("align", "fit_context", "reconstruct")
-
-# Settings of a run that the model, and the tokens to be counted, follow from.
-_OF_MODEL = ("stage", "model")
+# Settings of a run that decide on the model, and on the tokens to be counted.
+_OF_MODEL = ("stage", *SIZES)
 _OF_CROPS = (
     *("data", "max_undecodable", "seed"),
     *("crop.size", "crop.min_scale", "crop.flip"),
 )
 
-# Crops that tokens are counted on in one call of the network.
+# Crops in one call of the network, to count tokens.
 _BATCH = 16
 
 
@@ -49,55 +47,58 @@ def export(
     token_crops: int = 0,
     overwrite: bool = False,
 ) -> int:
-    """Writes a checkpoint of a joint stage as a model directory.
+    """Writes a checkpoint of a stage of the joint codec as a model directory.
 
     Args:
-      workdir: of a training run, absolute or a URL.
-      directory: receives the model; only what inference needs goes in, taken from the
-        moving average of the weights if there is one.
-      dtype: of the stored weights, see `dlf_jax.checkpoints.store.as_stored`.
-      best: the checkpoint with the lowest validation loss, under the λ of its time,
-        not the newest.
-      token_crops: crops of the run's training photos on which tokens are counted, so
-        that frequent ones are coded with fewer bits; with 0 all get the same.
+      workdir: working directory of a training run, absolute or a URL.
+      directory: receives the parameters that inference needs, of the moving average of
+        the weights if there is one.
+      dtype: type of the stored weights, see `dlf_jax.checkpoints.store.as_stored`.
+      best: export the checkpoint with the lowest validation loss, at the λ of its time,
+        instead of the newest.
+      token_crops: number of crops of the run's training photos on which tokens are
+        counted, so that frequent ones are coded with fewer bits; with 0, all tokens
+        have the same length.
       overwrite: allow a directory that is not empty.
 
     Returns:
       Step of the checkpoint.
 
     Raises:
-      UserError: `workdir` is no run of a joint stage, or has no checkpoint; its
-        settings make no sense; its photos are not where they were; or `directory`
-        cannot be written.
+      UserError: `workdir` is no run of a stage that makes a codec, or has no
+        checkpoint; its settings are out of range; its photos are missing; or
+        `directory` cannot be written.
     """
     check_output(directory, overwrite, folder=True)
     config = restored(read_config(workdir))
     settings = config.to_dict()
     check_values(settings, _OF_MODEL + (_OF_CROPS if token_crops else ()))
-    if STAGES[config["stage"]].objective not in _JOINT_OBJECTIVES:
+    if not STAGES[config.stage].task.makes_codec:
         raise UserError(
-            f"{workdir} holds stage {config['stage']!r}, which makes no whole codec"
+            f"{workdir} is a run of stage {config.stage!r}, which makes no whole codec"
         )
+    sizes = settings["model"]
+    model = model_config(sizes)
     state, step = load_state(workdir, best=best)
     keys = ("stage", "batch_size", "crop", "loss", "lmbda", "optimizer", "seed")
     training = {key: settings[key] for key in keys if key in settings}
     params = averaged(state)
     save_model(
         directory,
-        name=config.model,
-        config=VARIANTS[config.model],
+        name=model_name(sizes),
+        config=model,
         params=params,
         dtype=np.dtype(dtype),
-        token_frequencies=_token_frequencies(params, config, token_crops),
+        token_frequencies=_token_frequencies(params, model, config, token_crops),
         metadata={"step": step, "training": training},
     )
     return step
 
 
 def _token_frequencies(
-    params: Any, config: ml_collections.ConfigDict, num_crops: int
+    params: Params, model: DLFConfig, config: ml_collections.ConfigDict, num_crops: int
 ) -> np.ndarray | None:
-    """Of the tokens at every position, by the photos and crops of the run."""
+    """Frequencies of tokens at every position, from training crops of the run."""
     if not num_crops:
         return None
     source = open_source(config.data)
@@ -106,5 +107,4 @@ def _token_frequencies(
     crops = CropConfig(**config.crop)
     batches = train_batches(photos, crops, batch_size=_BATCH, seed=config.seed)
     num_batches = -(-num_crops // _BATCH)
-    model = VARIANTS[config.model]
     return fit_frequencies(count_tokens(params, model, batches, num_batches))

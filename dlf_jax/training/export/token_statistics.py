@@ -1,9 +1,8 @@
-"""How often the tokens of a trained codec occur: what their code lengths follow."""
+"""Counts of the tokens of a trained codec, for the lengths of their codes."""
 
 import itertools
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +14,11 @@ from dlf_jax.compilation import compiler_options
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
 from dlf_jax.ops.pixels import to_signed
-from dlf_jax.typing import UInt8
+from dlf_jax.typing import Array, Params, UInt8
 
 
 def count_tokens(
-    params: Any,
+    params: Params,
     config: DLFConfig,
     batches: Iterable[UInt8[np.ndarray, "B S S 3"]],
     num_batches: int,
@@ -27,10 +26,10 @@ def count_tokens(
     """Counts every token at every position of a tile.
 
     Args:
-      params: of `DLF`.
-      config: its sizes.
+      params: parameters of `DLF`.
+      config: sizes of the network.
       batches: crops of training photos, sides a multiple of the tile.
-      num_batches: of them that are counted.
+      num_batches: number of batches to count.
 
     Returns:
       Counts for P = ``config.num_tokens`` positions and K = ``config.codebook_size``
@@ -38,8 +37,8 @@ def count_tokens(
     """
 
     @partial(jax.jit, compiler_options=compiler_options(jax.default_backend()))
-    def tokenize(params, batch):
-        rate = jnp.zeros(len(batch), jnp.int32)  # tokens are the same at all rates
+    def tokenize(params: Params, batch: Array) -> Array:
+        rate = jnp.zeros(len(batch), jnp.int32)  # which tokens do not depend on
         variables = {"params": params}
         image = to_signed(batch)
         return DLF(config).apply(variables, image, rate, method="analyze").tokens

@@ -1,1 +1,1 @@
-"""Loss terms, and the weights that follow the rate."""
+"""Loss terms, and the control of the rate weight λ."""

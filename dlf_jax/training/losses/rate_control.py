@@ -1,4 +1,4 @@
-"""λ, the weight of the rate: a ladder of values, climbed where files get too large."""
+"""Control of λ, the weight of the rate, by the bits per pixel at validation."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,34 +10,35 @@ from dlf_jax.typing import Float, Int
 
 @dataclasses.dataclass(frozen=True)
 class RateControl:
-    """What λ may be for every rate point, and what decides.
+    """Values of λ for every rate point, and the bits per pixel that decide.
 
     Attributes:
       ladders: ascending values of λ for every rate point, lowest rate first.
-      windows: (lower, upper) bits per pixel of the detail branch for every rate point;
-        empty where λ stays at the first value.
+      windows: (lower, upper) limit of the bits per pixel of the detail branch for every
+        rate point; empty if λ stays at the first value.
     """
 
     ladders: tuple[tuple[float, ...], ...]
     windows: tuple[tuple[float, float], ...] = ()
 
     def lmbda(self, rungs: Int[np.ndarray, "R"]) -> Float[np.ndarray, "R"]:
-        """The λ in force at these indices into the ladders, float32."""
+        """Returns λ at these indices into the ladders, float32."""
         pairs = zip(self.ladders, rungs, strict=True)
         return np.array([ladder[rung] for ladder, rung in pairs], np.float32)
 
     def adapt(
         self, rungs: Int[np.ndarray, "R"], bpp: Sequence[float]
     ) -> Int[np.ndarray, "R"]:
-        """Rungs after a validation: each moves by one at most.
+        """Moves each index by at most one after a validation.
 
         Args:
           rungs: index into the ladder of every rate point.
-          bpp: bits per pixel that the detail branch took at validation, rounded
-            symbols, for every rate point.
+          bpp: bits per pixel of the detail branch at validation for every rate point,
+            with rounded symbols.
 
         Returns:
-          The next rungs: one up above the window, one down below it, within the ladder.
+          The new indices: one up if `bpp` is above the window, one down if it is below,
+          within the ladder.
 
         Reference: docs/architecture.md#rate-control.
         """

@@ -1,4 +1,4 @@
-"""Losses of all stages: pure functions of arrays, one value per image or element."""
+"""Loss terms as pure functions of arrays, most of them with one value per image."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ _VISIBLE = 2.0 / 127.5  # a difference of two 8-bit levels
 def vq_loss(
     codebook_loss: Float[Array, ""], commitment_loss: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Codebook term plus a quarter of the commitment term.
+    """Computes the codebook term plus a quarter of the commitment term.
 
     See docs/architecture.md#semantic-quantiser.
     """
@@ -20,16 +20,16 @@ def vq_loss(
 
 
 def uniformity(vectors: Float[Array, "T K D"]) -> Float[Array, ""]:
-    """How little the vectors of T tiles differ, at each of K positions by itself.
+    """Uniformity of the vectors of T tiles, averaged over K positions.
 
-    Log of the mean of exp(−2 d²) over all pairs of tiles, those of a tile with itself
-    among them; d is the distance of their vectors.
+    For one position: log of the mean of exp(−2 d²) over all T² pairs of tiles,
+    including each tile with itself; d is the distance of the vectors of a pair.
 
     Args:
       vectors: of unit length.
 
     Returns:
-      From 0, all tiles alike, down to −log T, all far apart.
+      0 where all tiles are equal, down to −log T where all are far apart.
 
     Reference: Wang and Isola, "Understanding Contrastive Representation Learning
     through Alignment and Uniformity on the Hypersphere", ICML 2020, section 4.1.2.
@@ -41,26 +41,27 @@ def uniformity(vectors: Float[Array, "T K D"]) -> Float[Array, ""]:
 def absolute_error(
     image: Float[Array, "B H W 3"], recon: Float[Array, "B H W 3"]
 ) -> Float[Array, "B"]:
-    """Mean |image − recon| of each image."""
+    """Computes the mean absolute error of each image."""
     return jnp.mean(jnp.abs(image - recon), axis=(1, 2, 3))
 
 
 def blockiness(
     image: Float[Array, "B H W 3"], recon: Float[Array, "B H W 3"], cell: int
 ) -> Float[Array, "B"]:
-    """How much a grid of cells shows, by differences of neighbouring pixels.
+    """Computes how visible the grid of cells is in each reconstruction.
 
-    A decoder that paints cell by cell leaves larger ones at borders than within, or a
-    weave of some period within.  So a profile is taken of each image: the mean of
-    log(1 + |difference| / 2 levels) at every place in a cell, over its mean everywhere.
-    The logarithm gives smooth areas, where the eye sees the grid, more of a weight.
+    A decoder that works cell by cell leaves larger differences of neighbouring pixels
+    at the borders of cells than inside, or a pattern inside.  The profile of an image
+    is the mean of log(1 + |difference| / 2 levels) at every place in a cell, divided by
+    the mean over all places.  The logarithm raises the weight of smooth areas, where a
+    grid is most visible.
 
     Args:
-      image, recon: in [-1, 1], sides multiples of `cell`, two at least.
+      image, recon: in [-1, 1]; sides are multiples of `cell`, at least two cells.
       cell: side of a cell in pixels.
 
     Returns:
-      Mean absolute difference of both profiles; 0 for equal images.
+      Mean absolute difference of the profiles of image and reconstruction.
     """
     places = [
         jnp.abs(_profile(recon, axis, cell) - _profile(image, axis, cell))
@@ -70,9 +71,11 @@ def blockiness(
 
 
 def _profile(x: Array, axis: int, cell: int) -> Float[Array, "B P"]:
-    """Mean difference at every place of a cell along an axis, over the mean of all."""
+    """Differences along an axis at the P places of a cell, over their mean."""
     x = jnp.moveaxis(x, axis, 1)
-    differences = jnp.abs(x[:, cell:] - x[:, cell - 1 : -1])  # the first at a border
+    differences = jnp.abs(
+        x[:, cell:] - x[:, cell - 1 : -1]
+    )  # the first one crosses a border
     differences = jnp.log1p(differences / _VISIBLE)
     means = jnp.mean(differences.reshape(len(x), -1, cell, *x.shape[2:]), (1, 3, 4))
     return means / (jnp.mean(means, axis=1, keepdims=True) + 1e-3)
@@ -81,14 +84,14 @@ def _profile(x: Array, axis: int, cell: int) -> Float[Array, "B P"]:
 def squared_error(
     latent: Float[Array, "B h w E"], target: Float[Array, "B h w E"]
 ) -> Float[Array, "B"]:
-    """Mean squared difference of each image's latents."""
+    """Computes the mean squared error of the latent of each image."""
     return jnp.mean(jnp.square(latent - target), axis=(1, 2, 3))
 
 
 def code_cross_entropy(
     logits: Float[Array, "B h w K"], codes: Int[Array, "B h w"]
 ) -> Float[Array, "B"]:
-    """Cross-entropy in nats of the true codes, averaged over the cells of an image."""
+    """Computes the cross-entropy in nats, averaged over the cells of each image."""
     log_probs = jax.nn.log_softmax(logits)
     picked = jnp.take_along_axis(log_probs, codes[..., None], axis=-1)
     return -jnp.mean(picked, axis=(1, 2, 3))
@@ -100,26 +103,29 @@ def weighted_rate(
     lmbda: Float[Array, "R"],
     num_pixels: int,
 ) -> Float[Array, "B"]:
-    """λ of an image's rate point times its bits per pixel.
+    """Computes the bits per pixel of each image times the λ of its rate point.
 
     Args:
       bits: estimated bits of each image's detail latent.
       rate: index of each image's rate point.
       lmbda: rate weight of every rate point.
-      num_pixels: pixels of one image as given to the encoder.
+      num_pixels: pixels of one image, padding included.
     """
     return lmbda[rate] * bits / num_pixels
 
 
 def generator_loss(fake_logits: Float[Array, "B h w 1"]) -> Float[Array, ""]:
-    """What the decoder minimises against the discriminator."""
+    """Computes the adversarial loss of the decoder."""
     return -jnp.mean(fake_logits)
 
 
 def hinge_loss(
     real_logits: Float[Array, "B h w 1"], fake_logits: Float[Array, "B h w 1"]
 ) -> Float[Array, ""]:
-    """What the discriminator minimises (docs/architecture.md#image-loss)."""
+    """Computes the hinge loss of the discriminator.
+
+    See docs/architecture.md#image-loss.
+    """
     real, fake = jax.nn.relu(1.0 - real_logits), jax.nn.relu(1.0 + fake_logits)
     return 0.5 * (jnp.mean(real) + jnp.mean(fake))
 
@@ -127,16 +133,17 @@ def hinge_loss(
 def adaptive_weight(
     nll_gradient: Float[Array, "*S"], generator_gradient: Float[Array, "*S"]
 ) -> Float[Array, ""]:
-    """Factor that gives the adversarial term the pull of the others.
+    """Computes the factor that makes the adversarial gradient as large as the other.
 
     See docs/architecture.md#image-loss.
 
     Args:
-      nll_gradient: of L1 plus LPIPS, with respect to the decoder's last kernel.
-      generator_gradient: of the adversarial term, with respect to the same.
+      nll_gradient: gradient of the other image terms with respect to the last kernel
+        of the decoder.
+      generator_gradient: gradient of the adversarial term with respect to that kernel.
 
     Returns:
-      Ratio of their norms in [0, 1e4], without gradient.
+      Ratio of the norms, at most 1e4, without gradient.
     """
     norms = (jnp.linalg.norm(g.ravel()) for g in (nll_gradient, generator_gradient))
     ratio = next(norms) / (next(norms) + 1e-4)
@@ -149,15 +156,15 @@ def crop_pairs(
     recon: Float[Array, "B H W 3"],
     size: int,
 ) -> tuple[Float[Array, "B S S 3"], Float[Array, "B S S 3"]]:
-    """The same square of an image and its reconstruction.
+    """Cuts the same square from an image and its reconstruction.
 
-    A deep feature network on a random part of a crop has the same expected loss at a
-    fraction of the cost.
+    On a random square, a deep feature network has the same expected loss at a fraction
+    of the cost.
 
     Args:
-      corners: upper left corners, see `dlf_jax.training.step.draws`.
+      corners: upper left corners, see `dlf_jax.training.step.randomness`.
       image, recon: equal shapes, sides of at least `size`.
-      size: side of the square; returns the inputs when it covers them.
+      size: side of the square; a square that covers the images returns them whole.
     """
     if size >= max(image.shape[1:3]):
         return image, recon
@@ -170,13 +177,13 @@ def crop_cells(
     image: Float[Array, "B H W 3"],
     size: int,
 ) -> tuple[Float[Array, "B s s E"], Float[Array, "B S S 3"]]:
-    """A square of a latent, and the part of the image that it stands for.
+    """Cuts a square from a latent, and the same part from the image.
 
-    Decoding a part of the latent costs a fraction, and differs from decoding it all
-    only in what the decoder sees beyond the borders.
+    Decoding a square costs a fraction of decoding everything, and differs near the
+    borders alone.
 
     Args:
-      corners: upper left corners in cells, see `dlf_jax.training.step.draws`.
+      corners: upper left corners in cells, see `dlf_jax.training.step.randomness`.
       latent: latent on the cell grid.
       image: sides are a common multiple of those of `latent`.
       size: side of the square in cells.

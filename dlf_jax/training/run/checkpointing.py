@@ -1,4 +1,4 @@
-"""Saving, resuming and starting from training checkpoints."""
+"""Training checkpoints: saving, resuming, and reading on the host."""
 
 import json
 import os
@@ -18,10 +18,12 @@ from dlf_jax import strict_json
 from dlf_jax.errors import UserError
 from dlf_jax.extras import how
 from dlf_jax.files import printable, replacing
+from dlf_jax.training.settings.kinds import Settings
 from dlf_jax.training.step.state import TrainState
+from dlf_jax.typing import Params
 
 _CONFIG, _FOLDER = "config.json", "checkpoints"
-# Orbax's name for what a checkpoint holds when it holds one thing.
+# Orbax's name for the only item of a checkpoint; older runs have no other.
 _STATE = "default"
 
 
@@ -30,17 +32,17 @@ def _loss(metrics: dict[str, float]) -> float:
 
 
 class Checkpoints:
-    """The checkpoints of one working directory: the last one, and the best.
+    """Checkpoints of one working directory: the last and the best.
 
     They are written in the background and appear whole or not at all.  With several
-    processes, all of them call all methods.
+    processes, every process calls every method.
     """
 
     def __init__(self, workdir: epath.Path):
         """Opens, or creates, the checkpoints of `workdir`, absolute or a URL."""
         self._manager = _open(
             workdir,
-            # What a run that was killed had begun to write.
+            # Partial checkpoints of a killed run.
             cleanup_tmp_directories=True,
             preservation_policy=AnyPreservationPolicy(
                 [
@@ -56,7 +58,7 @@ class Checkpoints:
         )
 
     def latest(self) -> int | None:
-        """Step of the newest checkpoint."""
+        """Returns the step of the newest checkpoint."""
         return self._manager.latest_step()
 
     def save(
@@ -64,19 +66,19 @@ class Checkpoints:
         step: int,
         state: TrainState,
         *,
-        config: dict[str, Any],
+        config: Settings,
         data: dict[str, Any],
         loss: float | None = None,
     ) -> None:
-        """Starts to write a checkpoint; a step already saved is left alone.
+        """Starts to write a checkpoint, unless the step is saved already.
 
         Args:
           step: number of the checkpoint.
-          state: may be donated once this returns.
+          state: state of the run; may be donated once this returns.
           config: settings of the run.
           data: state of the iterator over batches, the same on every process.
-          loss: of the validation, which decides on the best checkpoint; None where
-            there is none.
+          loss: validation loss, which decides on the best checkpoint; None without a
+            validation.
         """
         if step == self.latest():
             return
@@ -91,17 +93,17 @@ class Checkpoints:
     def restore(
         self, shapes: TrainState, placements: TrainState
     ) -> tuple[TrainState, dict[str, Any]]:
-        """Newest checkpoint.
+        """Reads the newest checkpoint.
 
         Args:
-          shapes: the state's structure, shapes and types.
-          placements: the sharding of every array, whatever it was when it was saved.
+          shapes: structure, shapes and types of the state.
+          placements: sharding of every array, which may differ from that at saving.
 
         Returns:
-          The state, and that of the iterator over batches.
+          State of the run, and state of the iterator over batches.
 
         Raises:
-          UserError: it was made with other settings.
+          UserError: the checkpoint does not fit `shapes`.
         """
         shapes = jax.tree.map(
             lambda x, sharding: jax.ShapeDtypeStruct(
@@ -117,13 +119,13 @@ class Checkpoints:
             found = self._manager.restore(self.latest(), args=items)
         except (ValueError, KeyError) as error:
             raise UserError(
-                "the checkpoint does not fit this configuration: use the settings it "
-                f"was made with, or another --workdir ({error})".splitlines()[0]
+                "the checkpoint does not fit these settings: use those of its run, or "
+                f"another --workdir ({error})".splitlines()[0]
             ) from error
         return found[_STATE], found["data"]
 
     def close(self) -> None:
-        """Waits for what is being written, and releases what orbax holds."""
+        """Waits for pending writes, and releases resources of orbax."""
         self._manager.wait_until_finished()
         self._manager.close()
 
@@ -137,22 +139,22 @@ def _open(workdir: epath.Path, **options: Any) -> ocp.CheckpointManager:
 
 
 def has_checkpoint(workdir: epath.Path) -> bool:
-    """Whether a run can be resumed; nothing is created, and no process waited for."""
+    """Returns whether a run can be resumed, without side effects."""
     return bool(ocp.utils.checkpoint_steps(workdir / _FOLDER))
 
 
-def write_config(workdir: epath.Path, config: dict[str, Any]) -> None:
-    """Keeps the settings of a run beside its checkpoints: all of them, or the old."""
+def write_config(workdir: epath.Path, config: Settings) -> None:
+    """Writes the settings of a run beside its checkpoints, atomically."""
     workdir.mkdir(parents=True, exist_ok=True)
     with replacing(workdir / _CONFIG) as temporary:
         temporary.write_text(strict_json.dumps(config, indent=2) + "\n")
 
 
-def read_config(workdir: epath.Path) -> dict[str, Any]:
-    """Settings of the run in `workdir`.
+def read_config(workdir: epath.Path) -> Settings:
+    """Reads the settings of the run in `workdir`.
 
     Raises:
-      UserError: there is none, or the file is damaged.
+      UserError: `workdir` has no settings, or the file is damaged.
     """
     path = workdir / _CONFIG
     if not path.is_file():
@@ -163,8 +165,8 @@ def read_config(workdir: epath.Path) -> dict[str, Any]:
             raise ValueError("no JSON object")
     except ValueError as error:
         raise UserError(
-            f"{path} is damaged; every checkpoint has a copy, "
-            f"{_FOLDER}/STEP/config/metadata: put it there"
+            f"{path} is damaged: replace it by the copy in a checkpoint, "
+            f"{_FOLDER}/STEP/config/metadata"
         ) from error
     return found
 
@@ -172,12 +174,12 @@ def read_config(workdir: epath.Path) -> dict[str, Any]:
 def load_state(
     workdir: epath.Path, *, best: bool = False
 ) -> tuple[dict[str, Any], int]:
-    """A checkpoint of a run, on the host.
+    """Reads a checkpoint of a run on the host.
 
     Args:
       workdir: of a finished or interrupted run, absolute or a URL.
-      best: the one with the lowest validation loss, under the λ of its time, not the
-        newest.
+      best: read the checkpoint with the lowest validation loss, at the λ of its time,
+        instead of the newest.
 
     Returns:
       Fields of `TrainState` as nested dictionaries and lists, and the step.
@@ -191,7 +193,7 @@ def load_state(
     manager.close()
     if step is None:
         raise UserError(f"{workdir} has no checkpoint yet")
-    # Read as NumPy arrays, whatever devices they were on.
+    # As NumPy arrays, whatever their devices were.
     handler = ocp.PyTreeCheckpointHandler()
     folder = workdir / _FOLDER / str(step) / _STATE
     on_host = ocp.RestoreArgs(restore_type=np.ndarray)
@@ -199,16 +201,16 @@ def load_state(
     return handler.restore(folder, args=ocp.args.PyTreeRestore(restore_args=how)), step
 
 
-def averaged(state: dict[str, Any]) -> Any:
-    """The moving average of the parameters if there is one, else the parameters."""
+def averaged(state: dict[str, Any]) -> Params:
+    """Returns the moving average of the parameters, or the parameters without one."""
     return state["params"] if state["ema"] is None else state["ema"]
 
 
 def absolute(workdir: str) -> epath.Path:
-    """A working directory as orbax wants it; URLs such as gs://... stay as they are.
+    """Returns an absolute working directory; URLs such as gs://... stay as they are.
 
     Raises:
-      UserError: what a URL names cannot be reached, or a path is not UTF-8.
+      UserError: a URL cannot be reached, or a path is not UTF-8.
     """
     if "://" not in workdir:
         path = epath.Path(os.path.expanduser(workdir)).absolute()

@@ -1,4 +1,4 @@
-"""What to say when numbers are no longer finite."""
+"""Stops training with a useful message when a value is not finite."""
 
 import math
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from dlf_jax.training.step.train_step import Metrics
 def check_finite(
     means: dict[str, float], pending: Sequence[Metrics], step: int
 ) -> None:
-    """Stops at the first step with a value that is not finite.
+    """Raises at the first step with a value that is not finite.
 
-    Metrics of a step tell of the parameters before it, and its gradients of those
-    after it: where all are finite, so is the state.
+    The metrics of a step depend on the parameters before it, and its gradients decide
+    on the parameters after it: if all of them are finite, so is the state.
 
     Args:
-      means: over the pending steps.
+      means: means of the metrics over the pending steps.
       pending: metrics of every step since the last check, on the devices.
-      step: the last one of them.
+      step: number of the last pending step.
 
     Raises:
-      FloatingPointError: names the step and the culprit: the terms of the loss, if the
-        loss itself is finite the modules whose gradient is not.
+      FloatingPointError: names the step and the cause: terms of the loss or, if the
+        loss is finite, modules whose gradient is not.
     """
     if all(map(math.isfinite, means.values())):
         return
@@ -32,10 +32,10 @@ def check_finite(
     for number, metrics in enumerate(jax.device_get(list(pending)), start=first):
         broken = [name for name, x in metrics.items() if not np.isfinite(x).all()]
         if broken:
-            raise FloatingPointError(f"step {number}: {_culprit(broken)}")
+            raise FloatingPointError(f"step {number}: {_cause(broken)}")
 
 
-def _culprit(broken: Sequence[str]) -> str:
+def _cause(broken: Sequence[str]) -> str:
     gradients = [n for n in broken if n.startswith("gradient/")]
     terms = [n for n in broken if n not in (*gradients, "loss")]
     if terms:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 
@@ -18,55 +18,59 @@ from dlf_jax.checkpoints.store import (
 from dlf_jax.errors import UserError
 from dlf_jax.paths import flatten, nest
 from dlf_jax.training.run import checkpointing
-from dlf_jax.training.stages.table import Rules
+from dlf_jax.training.stages.rules import Rules
+from dlf_jax.typing import Params, PyTree
 
-# Among donors: what none of them has starts at random.
+# Among donors: parameters that no donor has start at random.
 RANDOM = "none"
 
 
-class Inheritance(NamedTuple):
-    """What donors leave to a stage.
+class DonorParams(NamedTuple):
+    """Parameters and optimiser state from donors.
 
     Attributes:
       params: parameters; shapes where no donor has them.
-      moments: of the last donor's optimiser; None where it is a model, or none.
-      reports: lines for people.
+      opt_state: optimiser state of the last donor; None if it is a model, or if there
+        are no donors.
+      reports: lines for users.
     """
 
-    params: Any
-    moments: Any
+    params: Params
+    opt_state: PyTree | None
     reports: Sequence[str]
 
 
-def inherit(stage: str, init_from: str, shapes: Any, needs: Rules) -> Inheritance:
+def load_donors(
+    stage: str, init_from: str, shapes: Params, needs: Rules
+) -> DonorParams:
     """Reads the donors of a stage.
 
     Args:
-      stage: its name, for messages.
-      init_from: training runs and models, separated by commas, the last one winning;
-        `RANDOM` among them says that needs may be missing.
-      shapes: of the parameters.
+      stage: name of the stage, for messages.
+      init_from: training runs and models, separated by commas; the last one wins, and
+        `RANDOM` among them allows missing parameters.
+      shapes: shapes of the parameters.
       needs: see `dlf_jax.training.stages.table.Stage`.
 
     Raises:
-      UserError: a donor cannot be read or has nothing for this stage, or all of them
-        lack what the stage needs.
+      UserError: a donor cannot be read or has no parameter of this stage, or no donor
+        has the parameters that the stage needs.
     """
     sources = [source for source in init_from.split(",") if source]
-    params, moments, reports = shapes, None, []
+    params, opt_state, reports = shapes, None, []
     for source in sources:
         if source == RANDOM:
             continue
-        donor, moments, origin = _read(source)
-        params, report = graft(params, donor)
+        donor, opt_state, origin = _read(source)
+        params, report = restore_matching(params, donor)
         reports.append(f"{source} ({origin}): {report}")
     if RANDOM not in sources:
-        _check_needs(stage, params, needs, bool(sources))
-    return Inheritance(params, moments, reports)
+        _check_needs(stage, params, needs, has_donors=bool(sources))
+    return DonorParams(params, opt_state, reports)
 
 
-def _check_needs(stage: str, params: Any, needs: Rules, has_donors: bool) -> None:
-    """Raises UserError where `params` has shapes in the place of what is needed."""
+def _check_needs(stage: str, params: Params, needs: Rules, *, has_donors: bool) -> None:
+    """Raises UserError if a needed parameter is only a shape in `params`."""
     fresh = [
         path
         for path, leaf in flatten(params).items()
@@ -82,13 +86,13 @@ def _check_needs(stage: str, params: Any, needs: Rules, has_donors: bool) -> Non
     what = " and ".join(f"{p} of stage {maker}" for maker, p in missing.items())
     lack = ", which these donors lack or have in other sizes" if has_donors else ""
     raise UserError(
-        f"stage {stage} needs {what}{lack}: name the runs or models that have them in "
-        f"--config.init_from, or {RANDOM} there to start from random weights"
+        f"stage {stage} needs {what}{lack}: name runs or models that have them in "
+        f"--config.init_from, or {RANDOM} to start from random weights"
     )
 
 
-def _read(source: str) -> tuple[Any, Any, str]:
-    """Parameters, moments and name of an earlier stage; a model has no moments."""
+def _read(source: str) -> tuple[Params, PyTree | None, str]:
+    """Parameters, optimiser state and name of a donor; models have no such state."""
     source = os.path.expanduser(source)
     if source in bundled_models() or is_directory_of_weights(Path(source)):
         name, params = load_donor(source)
@@ -98,8 +102,8 @@ def _read(source: str) -> tuple[Any, Any, str]:
 
 
 @dataclasses.dataclass(frozen=True)
-class GraftReport:
-    """Number of arrays that `graft` took over, and of others, by group."""
+class RestoreReport:
+    """Number of restored arrays, and numbers of the other arrays by group."""
 
     taken: int
     fresh: Mapping[str, int]
@@ -109,19 +113,19 @@ class GraftReport:
         return f"took over {self.taken} arrays; left alone: {fresh or 'none'}"
 
 
-def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
-    """Takes over every parameter of `donor` that has the same path and shape.
+def restore_matching(params: Params, donor: Params) -> tuple[Params, RestoreReport]:
+    """Takes over every parameter of `donor` with the same path and shape.
 
     Args:
       params: parameters, or their shapes.
       donor: parameters of an earlier stage.
 
     Returns:
-      `params` with the donor's arrays in the place of its own, and a report with groups
-      named by the first part of the path.
+      `params` with arrays of the donor in place of its own, and a report by the first
+      part of the path.
 
     Raises:
-      UserError: nothing fits.
+      UserError: no parameter matches.
     """
     ours, theirs = flatten(params), flatten(donor)
     fits = {p for p in ours if p in theirs and theirs[p].shape == ours[p].shape}
@@ -132,19 +136,20 @@ def graft(params: Any, donor: Any) -> tuple[Any, GraftReport]:
         for path, leaf in ours.items()
     }
     fresh = collections.Counter(p.split("/")[0] for p in ours if p not in fits)
-    merged = nest(merged)
-    return merged, GraftReport(len(fits), dict(sorted(fresh.items())))
+    return nest(merged), RestoreReport(len(fits), dict(sorted(fresh.items())))
 
 
-def graft_moments(opt_state: Any, donor: Any) -> tuple[Any, GraftReport]:
-    """Takes over Adam's moments and step count of every group that `donor` has whole.
+def restore_matching_moments(
+    opt_state: PyTree, donor: PyTree
+) -> tuple[PyTree, RestoreReport]:
+    """Takes over moments and step count of every group that `donor` has whole.
 
-    Groups that are new stay fresh, as the VQGAN's decoder does at the start of the
-    released image stage (docs/architecture.md#optimisation).
+    New groups stay fresh, as does the VQGAN's decoder at the start of the released
+    image stage (docs/architecture.md#optimisation).
 
     Args:
       opt_state: fresh state of `dlf_jax.training.step.optimizer.make_optimizer`.
-      donor: the same of an earlier stage, as restored.
+      donor: restored optimiser state of an earlier stage.
 
     Returns:
       The combined state, and a report by group.
@@ -163,14 +168,14 @@ def graft_moments(opt_state: Any, donor: Any) -> tuple[Any, GraftReport]:
         found[name] if name and name.split("/")[0] in whole else leaf
         for name, (_, leaf) in zip(names, ours, strict=True)
     ]
-    report = GraftReport(
+    report = RestoreReport(
         sum(len(groups[group]) for group in whole),
         {group: len(fits) for group, fits in groups.items() if group not in whole},
     )
     return jax.tree_util.tree_unflatten(tree, leaves), report
 
 
-def _group_path(keys: Any) -> str | None:
-    """Group and path below it of a member of a group's state."""
+def _group_path(keys: tuple) -> str | None:
+    """Path of an array below ``inner_states``: its group, and its path in the group."""
     path = jax.tree_util.keystr(keys, simple=True, separator="/")
     return path.partition("inner_states/")[2] or None

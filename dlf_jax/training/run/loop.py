@@ -1,15 +1,13 @@
-"""The training loop: the one place with side effects."""
+"""The training loop."""
 
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import jax
 import ml_collections
 import numpy as np
 from etils import epath
-from jax.interpreters.partial_eval import dce_jaxpr
 from jax.sharding import Mesh
 
 from dlf_jax.compilation import compiler_options
@@ -19,7 +17,6 @@ from dlf_jax.data.pipeline import train_batches
 from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
 from dlf_jax.paths import flatten, nest
-from dlf_jax.perceptual.weights import load_dists_params, load_lpips_params
 from dlf_jax.training.devices.sharding import (
     MeshConfig,
     batch_sharding,
@@ -27,10 +24,15 @@ from dlf_jax.training.devices.sharding import (
     replicated,
 )
 from dlf_jax.training.devices.utilization import step_flops, utilization
+from dlf_jax.training.losses.table import load_networks
 from dlf_jax.training.run import checkpointing
 from dlf_jax.training.run.distributed import Stop, agreed
 from dlf_jax.training.run.divergence import check_finite
-from dlf_jax.training.run.donors import Inheritance, graft_moments, inherit
+from dlf_jax.training.run.donors import (
+    DonorParams,
+    load_donors,
+    restore_matching_moments,
+)
 from dlf_jax.training.run.monitor import Monitor
 from dlf_jax.training.run.plan import (
     Plan,
@@ -39,29 +41,31 @@ from dlf_jax.training.run.plan import (
     step_options,
 )
 from dlf_jax.training.run.profiling import profile_steps
-from dlf_jax.training.run.validation import Findings, make_validate
+from dlf_jax.training.run.validation import ValidationResult, make_validate
 from dlf_jax.training.settings.resuming import check_unchanged
 from dlf_jax.training.stages.table import STAGES
 from dlf_jax.training.step.codebooks import IN_USE
+from dlf_jax.training.step.inputs import StepInputs
 from dlf_jax.training.step.state import TrainState
 from dlf_jax.training.step.train_step import mean_metrics
+from dlf_jax.typing import Array, Params
 
 
 def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
-    """Runs one stage, from wherever `workdir` says it stands.
+    """Trains one stage, or resumes the run in `workdir`.
 
     Args:
       config: settings that `dlf_jax.training.settings.checks.check_settings` accepts.
-      workdir: absolute or a URL; receives ``config.json``, ``checkpoints/`` and the
+      workdir: absolute path or URL; receives ``config.json``, ``checkpoints/`` and the
         reports of `dlf_jax.training.run.monitor`.
 
     Returns:
       The last state.
 
     Raises:
-      UserError: unusable photos, donors or checkpoints, or other settings than those
-        of the run in `workdir`.
-      FloatingPointError: something is no longer finite; the last checkpoint is good.
+      UserError: unusable photos, donors or checkpoints, or settings that differ from
+        those of the run in `workdir`.
+      FloatingPointError: a value is not finite; the last checkpoint is good.
       KeyboardInterrupt: Ctrl-C, after a checkpoint was saved.
     """
     # ---- Model, loss, optimiser, placement -------------------------------------------
@@ -76,13 +80,13 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     else:
         stage = STAGES[config.stage]
         needs = stage.needs_for(tune_semantic=config.tune_semantic)
-        inheritance = inherit(config.stage, config.init_from, plan.shapes.params, needs)
-    # Nothing is written before settings, photos and donors are found good.
+        donors = load_donors(config.stage, config.init_from, plan.shapes.params, needs)
+    # Nothing is written before settings, photos and donors are known to be good.
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{workdir} cannot be made: {error.strerror or error}; name another "
+            f"cannot create {workdir} ({error.strerror or error}): name another "
             "--workdir"
         ) from error
     checkpoints = checkpointing.Checkpoints(workdir)
@@ -91,7 +95,7 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
         state, resumed_data = checkpoints.restore(plan.shapes, plan.placements)
         _say(f"resuming at step {int(state.step)}")
     else:
-        state = _first_state(plan, config, inheritance)
+        state = _first_state(plan, config, donors)
 
     # ---- Data ------------------------------------------------------------------------
     kept, held_out = split_holdout(source)
@@ -115,16 +119,16 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
     )
     if resumed_data is not None:
         batches.set_state(resumed_data)
-    # The photos are there: what is kept are settings that a run goes on with.
+    # Only now: settings are saved that a run can resume with.
     if jax.process_index() == 0:
         checkpointing.write_config(workdir, config.to_dict())
 
     # ---- Loop ------------------------------------------------------------------------
     everywhere, sharded = replicated(mesh), batch_sharding(mesh)
-    perceptual = {name: _load_perceptual(name) for name in plan.task.perceptual}
     rungs, train_step, flops = jax.device_get(state.rungs), None, None
     lmbda = plan.rate.lmbda(rungs)
-    constants = jax.device_put({"perceptual": perceptual, "lmbda": lmbda}, everywhere)
+    inputs = StepInputs(lmbda, networks=load_networks(list(plan.task.networks)))
+    inputs = jax.device_put(inputs, everywhere)
     pending, saved_at = [], time.monotonic()
     with (
         Stop() as stop,
@@ -140,15 +144,15 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
         for step in range(first_step + 1, config.steps + 1):
             batch = jax.make_array_from_process_local_data(sharded, next(batches))
             if train_step is None:
-                train_step = plan.train_step.lower(state, constants, batch).compile()
+                train_step = plan.train_step.lower(state, inputs, batch).compile()
                 flops = step_flops(train_step, config.accumulate)
                 monitor.restart_clock(step - 1)
-            state, metrics = train_step(state, constants, batch)
+            state, metrics = train_step(state, inputs, batch)
             after_step(step, metrics)
             pending.append(metrics)
-            # The host is one step ahead and no more: a signal waits for two steps.
+            # The host stays at most one step ahead, so a signal waits for two steps.
             jax.block_until_ready(pending[-2:][0])
-            # Read once: a signal that comes later is for the next step, which saves.
+            # Asked once: a later signal stops the run after the next step.
             stopping = stop.requested(step)
             last = step == config.steps or stopping
             validating = step % config.validation.every == 0 or step == config.steps
@@ -163,16 +167,16 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
             monitor.train(step, means)
             check_finite(means, pending, step)
             pending = []
-            found = Findings()
+            found = ValidationResult()
             if validating:
                 params = state.params if state.ema is None else state.ema
-                found = validate(params, constants)
+                found = validate(params, inputs)
                 monitor.validation(step, found.metrics, found.pictures)
                 if found.bpp:
                     rungs = plan.rate.adapt(rungs, found.bpp)
                     lmbda = plan.rate.lmbda(rungs)
                     state = state.replace(rungs=jax.device_put(rungs, everywhere))
-                    constants["lmbda"] = jax.device_put(lmbda, everywhere)
+                    inputs = inputs.replace(lmbda=jax.device_put(lmbda, everywhere))
             due = time.monotonic() - saved_at > 60 * config.save_minutes
             if last or validating or agreed(due):
                 checkpoints.save(
@@ -185,9 +189,7 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
                 saved_at = time.monotonic()
                 monitor.restart_clock(step)
             if stopping:
-                monitor.say(
-                    f"stopped at step {step}; the same command goes on from here"
-                )
+                monitor.say(f"stopped at step {step}; the same command resumes")
                 break
         checkpoints.close()
     if stop.interrupted:
@@ -196,80 +198,68 @@ def train(config: ml_collections.ConfigDict, workdir: epath.Path) -> TrainState:
 
 
 def _first_state(
-    plan: Plan, config: ml_collections.ConfigDict, inheritance: Inheritance
+    plan: Plan, config: ml_collections.ConfigDict, donors: DonorParams
 ) -> TrainState:
-    """State before the first update, with what earlier stages made of it."""
-    params, moments, reports = inheritance
-    for report in reports:
+    """State before the first update, with parameters and moments of donors."""
+    for report in donors.reports:
         _say(report)
-    leaves = flatten(params)
+    leaves = flatten(donors.params)
     taken = [
         path
         for path in plan.shapes.usage
         if not isinstance(leaves[path], jax.ShapeDtypeStruct)
     ]
-    params = _with_fresh(params, plan, init_arguments(config, plan.model))
+    params = _with_fresh(donors.params, plan, init_arguments(config, plan.model))
     params = jax.device_put(params, plan.placements.params)
     create = jax.jit(
         plan.create,
         donate_argnums=0,
         out_shardings=plan.placements,
-        # It runs once: optimising takes longer.
+        # Runs once: optimising would take longer.
         compiler_options=compiler_options(jax.default_backend(), quick=True),
     )
     state = create(params)
     for path in taken:
         counts = np.full(state.usage[path].shape, IN_USE, np.float32)
         state.usage[path] = jax.device_put(counts, plan.placements.usage[path])
-    if config.optimizer_from_donor and moments is None:
-        _say("moments: fresh, for the last donor has none")
+    if config.optimizer_from_donor and donors.opt_state is None:
+        _say("moments: fresh, because the last donor has none")
     elif config.optimizer_from_donor:
-        opt_state, report = graft_moments(state.opt_state, moments)
+        opt_state, report = restore_matching_moments(state.opt_state, donors.opt_state)
         _say(f"moments: {report}")
         opt_state = jax.device_put(opt_state, plan.placements.opt_state)
         state = state.replace(opt_state=opt_state)
     return state
 
 
-def _with_fresh(params: Any, plan: Plan, arguments: tuple[jax.Array, jax.Array]) -> Any:
-    """`params` with initial values where it holds shapes; nothing else is computed.
-
-    Every drawing is a program of its own, the same for arrays of the same shape: one
-    program of them all takes three times as long to compile.
-    """
-    leaves = flatten(params)
+def _with_fresh(params: Params, plan: Plan, arguments: tuple[Array, Array]) -> Params:
+    """Draws initial values in place of shapes; XLA drops all other computations."""
+    leaves, placements = flatten(params), flatten(plan.placements.params)
     fresh = [p for p, x in leaves.items() if isinstance(x, jax.ShapeDtypeStruct)]
-    if not fresh:
-        return params
 
-    def init(*arguments):
+    def init(*arguments: Array) -> dict[str, Array]:
         drawn = flatten(plan.task.init(*arguments))
-        return [drawn[path] for path in fresh]
+        return {path: drawn[path] for path in fresh}
 
-    traced = jax.make_jaxpr(init)(*arguments)
-    jaxpr, _ = dce_jaxpr(traced.jaxpr, [True] * len(fresh), instantiate=True)
-    drawn = jax.device_get(jax.core.eval_jaxpr(jaxpr, traced.consts, *arguments))
-    leaves |= dict(zip(fresh, drawn, strict=True))
+    if fresh:
+        init = jax.jit(
+            init,
+            out_shardings={path: placements[path] for path in fresh},
+            compiler_options=compiler_options(jax.default_backend(), quick=True),
+        )
+        leaves |= init(*arguments)
     return nest(leaves)
-
-
-def _load_perceptual(term: str) -> Any:
-    """Parameters of the frozen network behind a term of the image loss."""
-    if term == "dists":
-        return load_dists_params()
-    return load_lpips_params({"lpips": "vgg", "lpips_alex": "alex"}[term])
 
 
 def _make_validate(
     plan: Plan, mesh: Mesh, photos: Photos, config: ml_collections.ConfigDict
-) -> Callable[[Any, Any], Findings]:
-    """Validation on centre crops of some of `photos`."""
+) -> Callable[[Params, StepInputs], ValidationResult]:
+    """Validation on centre crops of the first of `photos`."""
     size = config.validation.size
     count = min(len(photos), config.validation.photos)
     crops = [center_crop(photos[i], size) for i in range(count)]
     return make_validate(
-        STAGES[config.stage].objective,
-        plan.model,
+        plan.task,
         np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8),
         plan.eval_step,
         batch_size=config.batch_size,

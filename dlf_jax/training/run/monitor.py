@@ -1,10 +1,10 @@
-"""What a person watches: a progress bar or lines, metrics.jsonl and TensorBoard."""
+"""Reports of a run: a progress bar or lines, metrics.jsonl and TensorBoard."""
 
 import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from io import TextIOBase
 
 import numpy as np
 import tensorboardX
@@ -17,10 +17,10 @@ from dlf_jax.typing import UInt8
 class Monitor:
     """Reports of one process; processes other than the first report nothing.
 
-    A terminal shows a bar with images/s, the time left and the loss; elsewhere every
-    report is a line on stdout.  `workdir` receives event files under ``tensorboard/``
-    and, unless it is a URL, ``metrics.jsonl`` with the same names: nothing can be
-    appended to files in a bucket.
+    A terminal shows a bar with images/s, the remaining time and the loss; elsewhere
+    every report is a line on stdout.  `workdir` receives event files under
+    ``tensorboard/`` and, unless it is a URL, ``metrics.jsonl`` with the same names:
+    files in a bucket cannot be appended to.
     """
 
     def __init__(
@@ -31,16 +31,16 @@ class Monitor:
         num_steps: int,
         batch_size: int,
         main_process: bool,
-        terminal: Any = None,
+        terminal: TextIOBase | None = None,
     ):
         """Args:
-        workdir: of the run, there already.
-        first_step: steps made before.
-        num_steps: length of the run, those included.
-        batch_size: images a step, over all devices.
+        workdir: existing folder of the run.
+        first_step: number of earlier steps.
+        num_steps: length of the run, earlier steps included.
+        batch_size: images per step, over all devices.
         main_process: whether to report at all.
-        terminal: file for the bar, stderr unless told; none is shown where it is no
-          terminal.
+        terminal: file for the bar, by default stderr; a file that is no terminal gets
+          no bar.
         """
         self._active = main_process
         self._batch_size = batch_size
@@ -59,7 +59,7 @@ class Monitor:
         self._log = None
         if "://" not in str(workdir):
             self._log = (workdir / "metrics.jsonl").open("a")
-        # Two runs that begin in one second would share a file without the suffix.
+        # Without the suffix, two runs that begin in one second share a file.
         self._events = tensorboardX.SummaryWriter(
             str(workdir / "tensorboard"), filename_suffix=f".{first_step}"
         )
@@ -75,15 +75,15 @@ class Monitor:
             self._events.close()
 
     def seconds_per_step(self, step: int) -> float:
-        """Seconds a step took since the last `train` or `restart_clock`."""
+        """Returns the mean time of a step since the last `train` or `restart_clock`."""
         return (time.monotonic() - self._since) / max(step - self._step, 1)
 
     def restart_clock(self, step: int) -> None:
-        """Leaves out of images/s what came since the last step, such as validation."""
+        """Excludes the time since the last step, such as that of validation."""
         self._step, self._since = step, time.monotonic()
 
     def train(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Reports the means of the steps since the last report, "loss" among them."""
+        """Reports means over the steps since the last report; needs a "loss"."""
         images_per_s = self._batch_size / self.seconds_per_step(step)
         if self._active:
             self._bar.set_postfix_str(
@@ -100,7 +100,7 @@ class Monitor:
         metrics: Mapping[str, float],
         pictures: Mapping[str, UInt8[np.ndarray, "H W 3"]],
     ) -> None:
-        """Reports what was found on the photos that are not trained on."""
+        """Reports metrics and pictures of held-out photos."""
         if metrics:
             self._report(step, {f"val/{name}": x for name, x in metrics.items()})
         if self._active:
@@ -110,7 +110,7 @@ class Monitor:
         self.restart_clock(step)
 
     def say(self, message: str) -> None:
-        """A line for people alone."""
+        """Prints a line."""
         if self._active:
             self._bar.write(message)
             sys.stdout.flush()

@@ -1,8 +1,8 @@
-"""What a configuration compiles to: the state, its placement, and the steps."""
+"""The plan of a run: shapes and placement of the state, and the compiled steps."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +12,23 @@ from jax.sharding import Mesh
 from dlf_jax.compilation import Options, compiler_options
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.devices.sharding import batch_sharding, replicated, shardings
-from dlf_jax.training.losses.image import LossConfig
 from dlf_jax.training.losses.rate_control import RateControl
-from dlf_jax.training.stages.table import STAGES, trained_codebooks, trained_paths
-from dlf_jax.training.stages.tasks import TASKS, Task
+from dlf_jax.training.losses.table import LossConfig
+from dlf_jax.training.settings.sizes import model_config
+from dlf_jax.training.stages.rules import trained_paths
+from dlf_jax.training.stages.table import STAGES, trained_codebooks
+from dlf_jax.training.stages.task import Task
 from dlf_jax.training.step.optimizer import OptimizerConfig, make_optimizer
 from dlf_jax.training.step.state import TrainState, create_state
-from dlf_jax.training.step.train_step import StepConfig, make_eval_step, make_train_step
+from dlf_jax.training.step.train_step import (
+    EvalStep,
+    StepConfig,
+    TrainStep,
+    make_eval_step,
+    make_train_step,
+)
+from dlf_jax.typing import Params
 
 
 class Plan(NamedTuple):
@@ -28,40 +36,41 @@ class Plan(NamedTuple):
 
     Attributes:
       model: sizes of the network.
-      task: the loss.
-      rate: what λ may be.
+      task: computation of the stage.
+      rate: control of λ.
       create: parameters -> state before the first update.
-      shapes: of the state.
+      shapes: shapes and types of the state.
       placements: sharding of every array of the state.
-      train_step: (state, constants, batch uint8 [B H W 3]) -> (state, metrics), jitted;
+      train_step: (state, inputs, batch uint8 [B H W 3]) -> (state, metrics), jitted;
         the state is donated.
-      eval_step: (parameters, constants, batch) -> metrics, jitted.
+      eval_step: (parameters, inputs, batch) -> metrics, jitted.
     """
 
     model: DLFConfig
     task: Task
     rate: RateControl
-    create: Callable[[Any], TrainState]
+    create: Callable[[Params], TrainState]
     shapes: TrainState
     placements: TrainState
-    train_step: Callable[..., Any]
-    eval_step: Callable[..., Any]
+    train_step: TrainStep
+    eval_step: EvalStep
 
 
 def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
-    """Reads the settings of a stage.
+    """Plans a stage.
 
     Args:
       config: settings that `dlf_jax.training.settings.checks.check_settings` accepts.
       mesh: see `dlf_jax.training.devices.sharding`.
 
     Raises:
-      UserError: the batch does not fit the mesh.
+      UserError: sizes of the network contradict each other, or the batch does not fit
+        the mesh.
     """
-    stage, model, loss = STAGES[config.stage], VARIANTS[config.model], config.loss
+    stage, model = STAGES[config.stage], model_config(config.model.to_dict())
     rate = RateControl(config.lmbda, config.bpp_window)
     _check_batch(config, mesh)
-    task = TASKS[stage.objective](model, LossConfig(**loss))
+    task = stage.task(model, LossConfig(**config.loss))
     params = jax.eval_shape(task.init, *init_arguments(config, model))
     rules = stage.rules_for(
         tune_semantic=config.tune_semantic, adversarial="discriminator" in params
@@ -72,7 +81,7 @@ def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
     trained = trained_paths(params, rules)
     codebooks = trained_codebooks(params, stage, rules)
 
-    def create(params: Any) -> TrainState:
+    def create(params: Params) -> TrainState:
         return create_state(
             params,
             tx,
@@ -118,22 +127,22 @@ def make_plan(config: ml_collections.ConfigDict, mesh: Mesh) -> Plan:
 def init_arguments(
     config: ml_collections.ConfigDict, model: DLFConfig
 ) -> tuple[jax.Array, jax.Array]:
-    """What the parameters are initialised from: a key and the smallest image."""
+    """Returns the arguments of `Task.init`: a key and the smallest image."""
     size = model.tile_size
     return jax.random.key(config.seed), jnp.zeros((1, size, size, 3))
 
 
 def step_options(config: ml_collections.ConfigDict, mesh: Mesh) -> Options:
-    """What XLA is told about the programs of a stage that run in every step or so."""
+    """Returns XLA options for the programs of a stage that run often."""
     platform = mesh.devices.flat[0].platform
     return compiler_options(platform, quick=config.quick_compile)
 
 
 def _check_batch(config: ml_collections.ConfigDict, mesh: Mesh) -> None:
-    """Every device must have an equal share of every part of a batch."""
+    """Raises UserError unless devices have equal shares of every part of a batch."""
     parts = mesh.size * config.accumulate
     if config.batch_size % parts:
         raise UserError(
             f"batch_size must be a multiple of {parts}, {mesh.size} devices times "
-            f"{config.accumulate} parts; {config.batch_size} is not"
+            f"{config.accumulate} parts, not {config.batch_size}"
         )

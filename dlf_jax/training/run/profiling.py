@@ -3,29 +3,30 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import jax
+
+from dlf_jax.typing import PyTree
 
 
 @contextlib.contextmanager
 def profile_steps(
     directory: os.PathLike, first: int, last: int
-) -> Iterator[Callable[[int, Any], None]]:
-    """Records the steps `first` to `last`, if the run comes to them.
+) -> Iterator[Callable[[int, PyTree], None]]:
+    """Records the steps `first` to `last`, if the run reaches them.
 
     Args:
       directory: receives ``plugins/profile/``.
-      first, last: steps, both included; (0, 0) records nothing.  Nor is the first step
-        after a start recorded, before which the program is compiled.
+      first, last: steps, both included; (0, 0) records nothing.  The first step after a
+        start is never recorded, because the program is compiled before it.
 
     Yields:
-      Function to be called after every step with its number and results of it, which
-      are waited for before the recording begins and before it ends.
+      A function to call after every step with its number and its results.  Recording
+      begins and ends when the results are ready.
     """
     recording = False
 
-    def after_step(step: int, results: Any) -> None:
+    def after_step(step: int, results: PyTree) -> None:
         nonlocal recording
         if not recording and first - 1 <= step < last:
             jax.block_until_ready(results)

@@ -1,1 +1,1 @@
-"""Settings of a run: meaning, range and checks."""
+"""Settings of a run: their table, checks, and names of earlier versions."""

@@ -5,36 +5,33 @@ from collections.abc import Iterator
 import ml_collections
 
 from dlf_jax.errors import UserError
-from dlf_jax.models.variants import VARIANTS
+from dlf_jax.training.losses.table import IMAGE_TERMS, LossConfig
+from dlf_jax.training.settings.sizes import model_config
 from dlf_jax.training.settings.table import check_all_values
 from dlf_jax.training.stages.table import STAGES
+from dlf_jax.training.stages.task import Task
 
-# Pixels a side that the networks of the image loss reduce to nothing below.
-_LEAST_SIDE = {"lpips": 16, "dists": 16, "lpips_alex": 32, "adversarial": 32}
+_DISCRIMINATOR_SIDE = 32  # pixels; the discriminator reduces shorter sides to nothing
 
 
 def check_settings(config: ml_collections.ConfigDict) -> None:
-    """Raises UserError where settings make no sense, whatever the devices."""
+    """Raises UserError if settings are out of range or contradict each other."""
     check_all_values(config.to_dict())
     for problem in _contradictions(config):
         raise UserError(problem)
 
 
 def _contradictions(config: ml_collections.ConfigDict) -> Iterator[str]:
-    """Lines about settings that others rule out, or would silently ignore."""
-    objective, model = STAGES[config.stage].objective, VARIANTS[config.model]
-    # The VQGAN alone needs no whole tile.
-    unit = model.patch_size if objective == "autoencode" else model.tile_size
+    """Messages about settings that exclude each other or would have no effect."""
+    model = model_config(config.model.to_dict())
+    task = STAGES[config.stage].task(model, LossConfig(**config.loss))
     for name, side in _sides(config).items():
-        if side % unit:
-            yield f"{name} must be a multiple of {unit}, not {side}"
-    yield from _of_schedules(config, coded=objective not in ("autoencode", "tokenize"))
+        if side % task.crop_unit:
+            yield f"{name} must be a multiple of {task.crop_unit}, not {side}"
+    yield from _of_schedules(config, has_rates=task.has_rates)
     yield from _of_rates(config, model.num_rates)
-    if objective == "reconstruct" and config.loss.decode_crop:
-        yield from _of_decoding(config, model.patch_size)
-        yield from _of_images(config, model.patch_size, "loss.decode_crop")
-    elif objective in ("autoencode", "reconstruct"):
-        yield from _of_images(config, model.patch_size)
+    if task.has_image_loss:
+        yield from _of_images(config, task)
 
 
 def _sides(config: ml_collections.ConfigDict) -> dict[str, int]:
@@ -45,14 +42,16 @@ def _sides(config: ml_collections.ConfigDict) -> dict[str, int]:
     return sides
 
 
-def _of_schedules(config: ml_collections.ConfigDict, *, coded: bool) -> Iterator[str]:
+def _of_schedules(
+    config: ml_collections.ConfigDict, *, has_rates: bool
+) -> Iterator[str]:
     steps = config.steps
     if config.optimizer.warmup_steps >= steps:
         yield (
             f"optimizer.warmup_steps must be below steps, {steps}, not "
             f"{config.optimizer.warmup_steps}"
         )
-    if coded and config.lmbda_warmup > steps:
+    if has_rates and config.lmbda_warmup > steps:
         yield f"lmbda_warmup must be at most steps, {steps}, not {config.lmbda_warmup}"
     if config.profile[1] > steps:
         yield f"profile must end by the last of {steps} steps, not {config.profile}"
@@ -63,7 +62,7 @@ def _of_rates(config: ml_collections.ConfigDict, num_rates: int) -> Iterator[str
         count = len(config[name])
         if count != num_rates and (count or name == "lmbda"):
             yield (
-                f"{name} must have a tuple for every rate point of {config.model}, "
+                f"{name} must have a tuple for every rate point of the model, "
                 f"{num_rates} in all, not {count}"
             )
     starts = [weights[0] for weights in config.lmbda]
@@ -74,28 +73,22 @@ def _of_rates(config: ml_collections.ConfigDict, num_rates: int) -> Iterator[str
         )
 
 
-def _of_decoding(config: ml_collections.ConfigDict, cell: int) -> Iterator[str]:
-    size, whole = config.loss.decode_crop, config.crop.size
-    if size % cell:
-        yield f"loss.decode_crop must be a multiple of {cell}, not {size}"
-    if size > whole:
-        yield f"loss.decode_crop must be at most crop.size, {whole}, not {size}"
-
-
-def _of_images(
-    config: ml_collections.ConfigDict, cell: int, decoding: str | None = None
-) -> Iterator[str]:
-    """Contradictions of the image loss.
-
-    Args:
-      config: settings.
-      cell: pixels a side.
-      decoding: setting that limits the decoded side.
-    """
-    loss = config.loss
-    least = {term: side for term, side in _LEAST_SIDE.items() if loss[term]}
-    least |= {"blockiness": 2 * cell} if loss.blockiness else {}
-    limit = loss.decode_crop if decoding else config.crop.size
+def _of_images(config: ml_collections.ConfigDict, task: Task) -> Iterator[str]:
+    """Contradictions of the image loss."""
+    loss, whole, cell = config.loss, config.crop.size, task.model.patch_size
+    decoding = "loss.decode_crop" if task.decodes_crops and loss.decode_crop else None
+    limit = loss.decode_crop if decoding else whole
+    if decoding and limit % cell:
+        yield f"{decoding} must be a multiple of {cell}, not {limit}"
+    if decoding and limit > whole:
+        yield f"{decoding} must be at most crop.size, {whole}, not {limit}"
+    least = {
+        row.weight: max(row.least_side, row.least_cells * cell)
+        for row in IMAGE_TERMS
+        if loss[row.weight]
+    }
+    if loss.adversarial:
+        least["adversarial"] = _DISCRIMINATOR_SIDE
     for name, side in _sides(config).items():
         for term, pixels in least.items():
             if min(side, limit) < pixels:
@@ -105,16 +98,16 @@ def _of_images(
                     f"{min(side, limit)}, or set it to 0"
                 )
     images = config.batch_size // config.accumulate
-    if loss.lpips or loss.dists:
-        if loss.lpips_crop > limit:
+    if loss.lpips_vgg or loss.dists:
+        if loss.perceptual_crop > limit:
             yield (
-                f"loss.lpips_crop must be at most {decoding or 'crop.size'}, {limit}, "
-                f"not {loss.lpips_crop}"
+                f"loss.perceptual_crop must be at most {decoding or 'crop.size'}, "
+                f"{limit}, not {loss.perceptual_crop}"
             )
-        if loss.lpips_images > images:
+        if loss.perceptual_images > images:
             yield (
-                f"loss.lpips_images must be at most batch_size / accumulate, {images}, "
-                f"not {loss.lpips_images}"
+                "loss.perceptual_images must be at most batch_size / accumulate, "
+                f"{images}, not {loss.perceptual_images}"
             )
     if loss.adversarial:
         if config.adversarial_start >= config.steps:

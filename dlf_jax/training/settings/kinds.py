@@ -1,17 +1,67 @@
-"""Kinds of settings: the values that each allows, and their names in messages."""
+"""Rows of the table of settings, and kinds of values with their names in messages."""
 
 import dataclasses
 import math
-from collections.abc import Collection
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+# Nested dictionaries of settings by name.
+Settings: TypeAlias = Mapping[str, Any]
 
 _LARGEST = 10**9  # fits the int32 that devices count with
 
 
+@runtime_checkable
 class Kind(Protocol):
-    """A set of values; `str` names it, in the place of X in "must be X"."""
+    """A set of values; `str` returns X for the message "must be X"."""
 
     def allows(self, value: Any) -> bool: ...
+
+
+class Setting(NamedTuple):
+    """One row of the table of settings.
+
+    Attributes:
+      kind: allowed values.
+      meaning: explanation for users.
+      free: a resumed run may change it, because no weight depends on it: locations,
+        reports, and settings that only the first step uses.
+    """
+
+    kind: Kind
+    meaning: str
+    free: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Optional:
+    """Values of another kind, and None."""
+
+    kind: Kind
+
+    def allows(self, value: Any) -> bool:
+        return value is None or self.kind.allows(value)
+
+    def __str__(self) -> str:
+        return f"{self.kind}, or None for that of the variant"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wholes:
+    """Tuples of integers from `low` to `high`."""
+
+    low: int
+    high: int
+    example: str
+
+    def allows(self, value: Any) -> bool:
+        return _is_row(value) and all(map(Whole(self.low, self.high).allows, value))
+
+    def __str__(self) -> str:
+        return (
+            f"a tuple of whole numbers from {self.low:_} to {self.high:_}, such as "
+            f"{self.example}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,11 +139,11 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Tuples of ascending finite numbers, none negative, one tuple a rate point.
+    """Tuples of ascending finite numbers, none negative, one tuple for each rate point.
 
     Attributes:
-      length: of every tuple; None for any except 0.
-      example: shown in messages.
+      length: length of every tuple; None for any except 0.
+      example: a value for messages.
     """
 
     length: int | None
@@ -117,7 +167,7 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """The first and the last of some steps after the first, or (0, 0) for none."""
+    """First and last step of a range after step 1, or (0, 0) for none."""
 
     def allows(self, value: Any) -> bool:
         if not _is_row(value) or len(value) != 2:

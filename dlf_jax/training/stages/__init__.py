@@ -1,1 +1,1 @@
-"""Stages: what each one trains, and its loss."""
+"""Training stages: their table, trained parameters and losses."""

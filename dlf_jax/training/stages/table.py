@@ -1,66 +1,79 @@
-"""Training stages as data: what is optimised, and which parameters move.
-
+"""The training stages: one row each.
 
 Every stage trains a subtree of the same parameter tree, that of
-`dlf_jax.models.dlf.DLF`, so a later stage takes over what an earlier one made by path
-and shape alone.
+`dlf_jax.models.dlf.DLF`, so a later stage takes over parameters of an earlier one by
+path and shape alone.  A row names the computation of a stage, a
+`dlf_jax.training.stages.task.Task`; everything else that differs between stages is
+asked of that class.
 """
 
 import dataclasses
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from dlf_jax.paths import flatten, nest
-
-# Ordered (regex, label) pairs over "/"-joined paths; the first match wins, and a
-# parameter without a match is an error.
-Rules = tuple[tuple[str, str], ...]
-
-FROZEN = "frozen"
-TRAINED = "trained"
-DECODER = "decoder"  # trained as well, from the image stages on
-ADVERSARY = "adversary"  # trained as well, against the others
+from dlf_jax.training.stages.codec import AlignTask, ContextTask, ImageTask
+from dlf_jax.training.stages.rules import (
+    ADVERSARY,
+    DECODER,
+    FROZEN,
+    TRAINED,
+    Rules,
+    trained_paths,
+)
+from dlf_jax.training.stages.task import SEMANTIC_CODEBOOK, VQGAN_CODEBOOK, Task
+from dlf_jax.training.stages.tokenizer import TokenizerTask
+from dlf_jax.training.stages.vqgan import VQGANTask
+from dlf_jax.typing import Params
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One stage.
+    """A row of the table.
 
     Attributes:
-      objective: name of the loss in `dlf_jax.training.stages.tasks`.
-      rules: which parameters move, as released: the semantic branch stays as
-        pre-trained.
-      tune_semantic_rules: the same where the semantic branch is trained as well.
+      task: computation of the stage.
+      rules: which parameters are trained, as released: the semantic branch is frozen.
+      needs: (regex over paths, stage that trains these parameters) for parameters that
+        must come from an earlier stage: frozen ones, those that make targets, and
+        those that training starts from.
       codebooks: paths of the codebooks whose unused entries are revived, where they
         are trained.
-      needs: parameters without which training is in vain, and the stage that makes
-        them: frozen ones, targets, and those that training starts from.
-      tune_semantic_needs: the same where the semantic branch is trained as well.
+      tune_semantic_rules: `rules` where the semantic branch is trained too; None where
+        that makes no difference.
+      tune_semantic_needs: `needs` where the semantic branch is trained too; None where
+        that makes no difference.
     """
 
-    objective: str
+    task: type[Task]
     rules: Rules
-    tune_semantic_rules: Rules
-    codebooks: tuple[str, ...]
     needs: Rules = ()
-    tune_semantic_needs: Rules = ()
+    codebooks: tuple[str, ...] = ()
+    tune_semantic_rules: Rules | None = None
+    tune_semantic_needs: Rules | None = None
 
     def rules_for(self, *, tune_semantic: bool, adversarial: bool) -> Rules:
-        """The table in force, with the discriminator's rows where there is one."""
-        rules = self.tune_semantic_rules if tune_semantic else self.rules
+        """Returns the rules in force, with those of the discriminator if it exists."""
+        rules = self.rules
+        if tune_semantic and self.tune_semantic_rules is not None:
+            rules = self.tune_semantic_rules
         return _ADVERSARY + rules if adversarial else rules
 
     def needs_for(self, *, tune_semantic: bool) -> Rules:
-        """Pairs of regex over paths, and stage that makes what matches."""
-        return self.tune_semantic_needs if tune_semantic else self.needs
+        """Returns the needs in force: pairs of regex over paths, and stage."""
+        if tune_semantic and self.tune_semantic_needs is not None:
+            return self.tune_semantic_needs
+        return self.needs
 
 
-VQGAN_CODEBOOK = "vqgan/quantizer/embedding"
-SEMANTIC_CODEBOOK = "tokens/embedding"
+def trained_codebooks(params: Params, stage: Stage, rules: Rules) -> tuple[str, ...]:
+    """Returns the codebooks of `stage` that `rules` train; others must not change."""
+    trained = trained_paths(params, rules)
+    return tuple(path for path in stage.codebooks if path in trained)
+
 
 _SEMANTIC = "encoder/(patch_embed|semantic)/.*|decoder/semantic/.*|tokens/.*"
 _DETAIL = "(encoder|decoder|analysis|context|synthesis|fusion)/.*"
+
+# ---- Rules ---------------------------------------------------------------------------
 
 # Released split (docs/architecture.md#training-stages): the semantic branch is
 # frozen, the shift masks of the detail branch are trained and those of the fusion are
@@ -70,13 +83,13 @@ _CODEC: Rules = (
     ("fusion/.*_mask", FROZEN),
     (_DETAIL, TRAINED),
 )
-# Everything is trained but the shift masks: on crops of one window they would learn
-# what belongs into the position terms, and lack it in all other windows.
+# Everything except the shift masks: on crops of one window, masks would absorb what
+# belongs in the position terms, which would then be missing in every other window.
 _WHOLE_CODEC: Rules = (
     (".*_mask", FROZEN),
     (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
 )
-# Everything, as in the last released pass, whose masks go on being trained.
+# Everything, as in the last released pass, which trains masks too.
 _TUNED_CODEC: Rules = (
     ("fusion/.*_mask", FROZEN),
     (f"{_SEMANTIC}|{_DETAIL}", TRAINED),
@@ -92,27 +105,29 @@ _VQGAN_DECODER_TRAINED: Rules = (
 )
 _CODEBOOK_TRAINED: Rules = (("vqgan/quantizer/.*", TRAINED), *_VQGAN_FROZEN)
 _VQGAN_ALONE: Rules = (("vqgan/.*", TRAINED),)
-# The context model without its prior: the decoder is used to those quantisation steps.
+# The prior stays: the decoder is trained for its quantisation steps.
 _CONTEXT_ALONE: Rules = (
     ("context/prior_.*", FROZEN),
     ("context/.*", TRAINED),
     (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
 )
-# Pictures alone change: the symbols in files stay as they are.
+# Only reconstructions change: the symbols in files stay as they are.
 _DECODER_ALONE: Rules = (
     ("vqgan/(post_quant_conv|decoder)/.*", DECODER),
     (f"{_SEMANTIC}|{_DETAIL}|vqgan/.*", FROZEN),
 )
 _TOKENIZER_ALONE: Rules = (*_VQGAN_FROZEN, (f"{_SEMANTIC}|head/.*", TRAINED))
 
-# Needs.  After `align`, nothing uses the VQGAN's encoder, which models lack.
+# ---- Needs ---------------------------------------------------------------------------
+
 _NEEDS_VQGAN: Rules = (("vqgan/.*", "vqgan"),)
 _NEEDS_TOKENIZER: Rules = ((_SEMANTIC, "tokenizer"),)
+# After `align`, nothing uses the encoder of the VQGAN, which exported models lack.
 _VQGAN_OF_CODEC = "vqgan/(quantizer|post_quant_conv|decoder)/.*"
 # The fusion marks an aligned codec; other parts of the detail branch may be new.
 _NEEDS_ALIGN: Rules = ((f"{_SEMANTIC}|fusion/.*|{_VQGAN_OF_CODEC}", "align"),)
 _NEEDS_CODEC: Rules = ((f"{_SEMANTIC}|{_DETAIL}|{_VQGAN_OF_CODEC}", "pixel"),)
-_NEEDS_CODEC_BUT_CONTEXT: Rules = (
+_NEEDS_CODEC_EXCEPT_CONTEXT: Rules = (
     (
         f"{_SEMANTIC}|(encoder|decoder|analysis|synthesis|fusion)/.*|context/prior_.*"
         f"|{_VQGAN_OF_CODEC}",
@@ -120,116 +135,46 @@ _NEEDS_CODEC_BUT_CONTEXT: Rules = (
     ),
 )
 
+# ---- Stages --------------------------------------------------------------------------
+
 _ALIGN = Stage(
-    "align",
-    _VQGAN_FROZEN + _CODEC,
-    _CODEBOOK_TRAINED + _WHOLE_CODEC,
-    (SEMANTIC_CODEBOOK,),
-    _NEEDS_VQGAN + _NEEDS_TOKENIZER,
-    _NEEDS_VQGAN,
+    AlignTask,
+    rules=_VQGAN_FROZEN + _CODEC,
+    needs=_NEEDS_VQGAN + _NEEDS_TOKENIZER,
+    codebooks=(SEMANTIC_CODEBOOK,),
+    tune_semantic_rules=_CODEBOOK_TRAINED + _WHOLE_CODEC,
+    tune_semantic_needs=_NEEDS_VQGAN,
 )
 _PIXEL = Stage(
-    "reconstruct",
-    _VQGAN_DECODER_TRAINED + _CODEC,
-    _VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
-    (SEMANTIC_CODEBOOK,),
-    _NEEDS_ALIGN,
-    _NEEDS_ALIGN,
+    ImageTask,
+    rules=_VQGAN_DECODER_TRAINED + _CODEC,
+    needs=_NEEDS_ALIGN,
+    codebooks=(SEMANTIC_CODEBOOK,),
+    tune_semantic_rules=_VQGAN_DECODER_TRAINED + _WHOLE_CODEC,
 )
 
 STAGES: Mapping[str, Stage] = {
-    "vqgan": Stage("autoencode", _VQGAN_ALONE, _VQGAN_ALONE, (VQGAN_CODEBOOK,)),
+    "vqgan": Stage(VQGANTask, rules=_VQGAN_ALONE, codebooks=(VQGAN_CODEBOOK,)),
     "tokenizer": Stage(
-        "tokenize",
-        _TOKENIZER_ALONE,
-        _TOKENIZER_ALONE,
-        (SEMANTIC_CODEBOOK,),
-        _NEEDS_VQGAN,
-        _NEEDS_VQGAN,
+        TokenizerTask,
+        rules=_TOKENIZER_ALONE,
+        needs=_NEEDS_VQGAN,
+        codebooks=(SEMANTIC_CODEBOOK,),
     ),
-    # The first two differ in the rate weight alone, which is next to nothing at first,
-    # and the next two in the size of the crops.
+    # Settings tell these pairs apart: the weight of the rate, which is tiny at first,
+    # and the side of the crops.
     "align_warmup": _ALIGN,
     "align": _ALIGN,
     "pixel": _PIXEL,
     "pixel_512": _PIXEL,
     "tune_semantic": Stage(
-        "reconstruct",
-        _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
-        _VQGAN_DECODER_TRAINED + _TUNED_CODEC,
-        (),
-        _NEEDS_ALIGN,
-        _NEEDS_ALIGN,
+        ImageTask,
+        rules=_VQGAN_DECODER_TRAINED + _TUNED_CODEC,
+        needs=_NEEDS_ALIGN,
     ),
-    # Ours: fits the VQGAN's decoder, or the context model, to a codec that is done.
-    "decoder": Stage(
-        "reconstruct",
-        _DECODER_ALONE,
-        _DECODER_ALONE,
-        (),
-        _NEEDS_CODEC,
-        _NEEDS_CODEC,
-    ),
+    # Not released: these fit one part to a codec that is otherwise finished.
+    "decoder": Stage(ImageTask, rules=_DECODER_ALONE, needs=_NEEDS_CODEC),
     "context": Stage(
-        "fit_context",
-        _CONTEXT_ALONE,
-        _CONTEXT_ALONE,
-        (),
-        _NEEDS_CODEC_BUT_CONTEXT,
-        _NEEDS_CODEC_BUT_CONTEXT,
+        ContextTask, rules=_CONTEXT_ALONE, needs=_NEEDS_CODEC_EXCEPT_CONTEXT
     ),
 }
-
-
-def first_match(path: str, rules: Rules) -> tuple[str, str] | None:
-    """The first rule whose regex matches the whole of `path`."""
-    return next((rule for rule in rules if re.fullmatch(rule[0], path)), None)
-
-
-def match_rules(tree: Any, rules: Rules, *, all_rules: bool = True) -> Any:
-    """The label of every leaf.
-
-    Args:
-      tree: nested dictionaries of parameters.
-      rules: ordered (regex, label) pairs; a regex must match the whole path.
-      all_rules: every rule must cover a parameter.
-
-    Returns:
-      Tree of labels with the structure of `tree`.
-
-    Raises:
-      ValueError: no rule covers some parameter, or a rule covers none.
-    """
-    found = {path: first_match(path, rules) for path in flatten(tree)}
-    for path, rule in found.items():
-        if rule is None:
-            raise ValueError(f"no rule says whether {path} is trained")
-    unused = [rule[0] for rule in rules if rule not in found.values()]
-    if unused and all_rules:
-        raise ValueError(f"no parameter matches {', '.join(unused)}")
-    labels = {path: rule[1] for path, rule in found.items()}
-    return nest(labels)
-
-
-def trained_paths(params: Any, rules: Rules) -> tuple[str, ...]:
-    """Paths of the parameters that `rules` train."""
-    labels = flatten(match_rules(params, rules))
-    return tuple(path for path, label in labels.items() if label != FROZEN)
-
-
-def select(tree: Any, paths: Sequence[str]) -> Any:
-    """The part of nested dictionaries with the leaves at `paths`."""
-    leaves = flatten(tree)
-    return nest({p: leaves[p] for p in paths})
-
-
-def merge(tree: Any, part: Any) -> Any:
-    """Nested dictionaries with the leaves of `part` in place of their own."""
-    leaves = flatten(tree) | flatten(part)
-    return nest(leaves)
-
-
-def trained_codebooks(params: Any, stage: Stage, rules: Rules) -> tuple[str, ...]:
-    """The codebooks of `stage` that `rules` train; the others must not be touched."""
-    trained = trained_paths(params, rules)
-    return tuple(path for path in stage.codebooks if path in trained)

@@ -1,4 +1,4 @@
-"""Keeps codebooks in use: entries nobody picks become vectors of the batch."""
+"""Codebook usage: counts, perplexity, and revival of unused entries."""
 
 import jax
 import jax.numpy as jnp
@@ -7,18 +7,18 @@ from dlf_jax.typing import Array, Float, Int
 
 _DEAD_SHARE = 0.05  # of the mean usage; below it an entry counts as unused
 
-# Usage of every entry of a codebook that was trained before: more than the first batch
-# can add, so that no entry counts as unused after it.
+# Initial usage in a codebook that an earlier stage has trained: more than the first
+# batch can add, so that the first revival finds no entry unused.
 IN_USE = 1e9
 
 
 def count_codes(indices: Int[Array, "..."], num_codes: int) -> Float[Array, "K"]:
-    """How often each code occurs."""
+    """Counts how often each code occurs."""
     return jnp.zeros(num_codes).at[indices.reshape(-1)].add(1.0)
 
 
 def perplexity(usage: Float[Array, "K"]) -> Float[Array, ""]:
-    """exp(entropy) of the usage: the number of codes in effective use."""
+    """Computes exp(entropy) of the usage: the effective number of codes in use."""
     p = usage / jnp.maximum(jnp.sum(usage), 1.0)
     return jnp.exp(-jnp.sum(p * jnp.log(p + 1e-10)))
 
@@ -29,15 +29,15 @@ def revive_unused(
     usage: Float[Array, "K"],
     vectors: Float[Array, "*S D"],
 ) -> Float[Array, "K D"]:
-    """Replaces unused entries by random vectors of the present batch.
+    """Replaces unused entries by random vectors of the current batch.
 
-    Usage below 5 % of the mean counts as none.
+    An entry with less than 5 % of the mean usage counts as unused.
 
     Args:
       key: PRNG key.
       codebook: entries.
-      usage: how often each entry was picked since the last time.
-      vectors: what was quantised in this batch.
+      usage: how often each entry was chosen since the last revival.
+      vectors: inputs of the quantiser in this batch.
 
     Returns:
       The codebook; entries in use are unchanged.

@@ -1,14 +1,14 @@
-"""Adam or Muon in groups, with a schedule, and a limit on gradients as an option."""
+"""The optimiser: Adam or Muon in groups, a schedule, and optional clipping."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import optax
 import optax.contrib
 
 from dlf_jax.paths import flatten
-from dlf_jax.training.stages.table import (
+from dlf_jax.training.stages.rules import (
     ADVERSARY,
     TRAINED,
     Rules,
@@ -16,6 +16,7 @@ from dlf_jax.training.stages.table import (
     select,
     trained_paths,
 )
+from dlf_jax.typing import Params, PyTree
 
 Schedule = Literal["cosine", "constant"]
 Name = Literal["adam", "muon"]
@@ -27,15 +28,15 @@ class OptimizerConfig:
 
     Attributes:
       lr: peak of the learning rate.
-      warmup_steps: steps from 0 to the peak, fewer than there are.
+      warmup_steps: steps from 0 to the peak, fewer than those of the stage.
       final_factor: learning rate of the last step over the peak, with "cosine".
-      clip_norm: limit on the norm of the gradient of all trained ones; 0 for none.
+      clip_norm: limit on the global norm of the gradient; 0 for none.
       b1, b2: decay of Adam's moments.
-      name: "adam", as released, or "muon" (arXiv 2502.16982): updates of kernels get
-        singular values of one size, and what is no kernel is left to Adam with
-        Nesterov's momentum.  Learning rates mean about the same to both.
-      schedule: what follows the warm-up: "cosine", a half one down to the last step, or
-        "constant", as released.
+      name: "adam", as released, or "muon" (arXiv 2502.16982), which orthogonalises the
+        updates of kernels and leaves all other parameters to Adam with Nesterov's
+        momentum.  Good learning rates are about the same for both.
+      schedule: learning rate after the warm-up: "cosine", decaying until the last step,
+        or "constant", as released.
     """
 
     lr: float
@@ -49,7 +50,7 @@ class OptimizerConfig:
 
 
 def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
-    """Learning rate of every step of a stage."""
+    """Returns the learning rate as a function of the step."""
     warmup = config.warmup_steps
     if config.schedule == "constant":
         if not warmup:
@@ -65,18 +66,21 @@ def make_schedule(config: OptimizerConfig, num_steps: int) -> optax.Schedule:
 
 
 def make_optimizer(
-    config: OptimizerConfig, num_steps: int, params: Any, rules: Rules
+    config: OptimizerConfig, num_steps: int, params: Params, rules: Rules
 ) -> optax.GradientTransformation:
-    """Optimiser of the parameters that `rules` train; it is given these alone.
+    """Builds the optimiser of the parameters that `rules` train.
 
-    Every group has moments and a step count of its own.  The norm that is clipped is
-    that of all groups but the discriminator, whose gradient is clipped by itself.
+    Every group has moments and a step count of its own.  The gradient of the
+    discriminator and that of all other groups are clipped separately.
 
     Args:
       config: settings.
       num_steps: length of the stage.
       params: all parameters of the stage, or their shapes.
-      rules: see `dlf_jax.training.stages.table`.
+      rules: see `dlf_jax.training.stages.rules`.
+
+    Returns:
+      A transformation that takes gradients of the trained parameters alone.
 
     Raises:
       ValueError: `rules` do not fit `params`.
@@ -97,7 +101,7 @@ def make_optimizer(
 
 
 def _direction(config: OptimizerConfig) -> optax.GradientTransformation:
-    """Gradients to what the learning rate scales."""
+    """Update direction, before the learning rate."""
     if config.name == "adam":
         return optax.scale_by_adam(b1=config.b1, b2=config.b2)
     descent = optax.contrib.muon(
@@ -110,11 +114,11 @@ def _direction(config: OptimizerConfig) -> optax.GradientTransformation:
     return optax.chain(descent, optax.scale(-1.0))
 
 
-def _matrices(params: Any) -> Any:
-    """How kernels are matrices; None for what is none, depthwise kernels included."""
+def _matrices(params: Params) -> PyTree:
+    """Matrix view of each kernel for Muon; None where Muon does not apply."""
 
-    def axes(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-        if path[-1].key != "kernel" or leaf.shape[-2] == 1:
+    def axes(path: tuple, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+        if path[-1].key != "kernel" or leaf.shape[-2] == 1:  # depthwise
             return None
         *inputs, outputs = range(leaf.ndim)
         return optax.contrib.MuonDimensionNumbers(tuple(inputs), outputs)

@@ -1,17 +1,16 @@
 """Mixed precision as a table over parameters.
 
-Every layer computes in the type of its kernel (`dlf_jax.nn.layers`), so a step that
-hands in some parameters in bfloat16 computes the rest of the network around them in
-float32: what the entropy model, the normalisations, the quantisers and the losses see.
-The parameters themselves, their gradients and the optimiser stay in float32.
+Every layer computes in the type of its kernel (`dlf_jax.nn.layers`).  With some kernels
+in bfloat16, the entropy model, the normalisations, the quantisers and the losses still
+compute in float32.  The stored parameters, their gradients and the optimiser stay in
+float32.
 """
-
-from typing import Any
 
 import jax.numpy as jnp
 
 from dlf_jax.paths import flatten, nest
-from dlf_jax.training.stages.table import Rules, match_rules
+from dlf_jax.training.stages.rules import Rules, match_rules
+from dlf_jax.typing import Params
 
 DTYPES = ("float32", "bfloat16")
 
@@ -21,24 +20,24 @@ _COMPUTE_TYPES: Rules = (
     # The context model and the discriminator, a part of the loss.
     ("(context|discriminator)/.*", _FULL),
     (".*/(norm|norm_[a-z0-9]+|[a-z]+_norm)/(scale|bias)", _FULL),
-    # Sums of 9 or 25 products, on units that have no reduced type.
+    # Sums of 9 or 25 products, which matrix units do not compute.
     (".*/(convnext_[0-9]+/conv|depth_conv)/.*", _FULL),
-    # What is quantised, what becomes a probability, what becomes an image.
+    # Outputs that are quantised, become probabilities, or become images.
     ("encoder/semantic/conv_out/.*|vqgan/quant_conv/.*", _FULL),
     ("analysis/block_3/ffn_out/.*|fusion/head_out/.*|head/.*", _FULL),
     ("vqgan/decoder/(conv_out|linear)/.*", _FULL),
     (".*/(kernel|bias)", _REDUCED),
-    # Codebooks, positions, tokens, gains, masks: looked up or added.
+    # Codebooks, positions, tokens, gains and masks are looked up or added.
     (".*", _FULL),
 )
 
 
-def compute_params(params: Any, dtype: str) -> Any:
-    """Parameters in the types in which a step computes with them.
+def compute_params(params: Params, dtype: str) -> Params:
+    """Converts parameters to the types in which a step computes with them.
 
     Args:
       params: nested dictionaries of float32 parameters.
-      dtype: type of linear maps and convolutions, one of `DTYPES`.
+      dtype: type of most linear maps and convolutions, one of `DTYPES`.
 
     Returns:
       The same tree; `params` itself for "float32".  Gradients through the conversion

@@ -1,7 +1,6 @@
-"""The training state and how it is made."""
+"""The training state."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,37 +8,38 @@ import optax
 from flax import struct
 
 from dlf_jax.paths import flatten
-from dlf_jax.training.stages.table import select
+from dlf_jax.training.stages.rules import select
+from dlf_jax.typing import Params, PyTree
 
 
 @struct.dataclass
 class TrainState:
-    """All that a run needs to continue.
+    """Arrays that a run needs to resume.
 
-    The fields are not typed: a state may also hold shapes or placements.
+    In place of arrays, a state may also hold shapes or placements.
 
     Attributes:
-      step: int32 scalar, updates made so far; data order and random numbers follow.
+      step: int32 scalar, number of updates so far; random numbers depend on it.
       params: parameters, frozen ones included.
-      opt_state: optimiser state of the trained ones.
+      opt_state: optimiser state of the trained parameters.
       ema: moving average of `params`, or None.
-      usage: by path of a codebook, float32 [K], picks of every entry since unused ones
-        were last revived; before the first update, `IN_USE` in a codebook that an
-        earlier stage has trained.
-      rungs: int32 [R], index of the λ in force for every rate point; see
+      usage: by path of a codebook, float32 [K], how often each entry was chosen since
+        the last revival of unused ones; before the first update, `IN_USE` in a codebook
+        that an earlier stage has trained.
+      rungs: int32 [R], index of the current λ of every rate point in its list; see
         `dlf_jax.training.losses.rate_control`.
     """
 
-    step: Any
-    params: Any
-    opt_state: Any
-    ema: Any
-    usage: Any
-    rungs: Any
+    step: PyTree
+    params: PyTree
+    opt_state: PyTree
+    ema: PyTree
+    usage: PyTree
+    rungs: PyTree
 
 
 def create_state(
-    params: Any,
+    params: Params,
     tx: optax.GradientTransformation,
     *,
     trained: Sequence[str],
@@ -47,13 +47,13 @@ def create_state(
     use_ema: bool,
     num_rates: int = 1,
 ) -> TrainState:
-    """State before the first update.
+    """Returns the state before the first update.
 
     Args:
       params: all parameters.
-      tx: optimiser of the trained ones.
-      trained: their paths.
-      codebooks: paths of the codebooks whose use is counted.
+      tx: optimiser of the trained parameters.
+      trained: paths of the trained parameters.
+      codebooks: paths of the codebooks whose usage is counted.
       use_ema: whether a moving average is kept.
       num_rates: rate points; each starts at its first λ.
     """

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,17 +10,23 @@ import optax
 from dlf_jax.nn.remat import recompute_blocks
 from dlf_jax.ops.pixels import to_signed
 from dlf_jax.paths import flatten, nest
-from dlf_jax.training.losses.image import Picks
-from dlf_jax.training.stages.table import merge, select
-from dlf_jax.training.stages.tasks import Task
+from dlf_jax.training.losses.output import CodebookUse, LossOutput
+from dlf_jax.training.stages.rules import merge, select
+from dlf_jax.training.stages.task import Task
 from dlf_jax.training.step.accumulation import accumulate
 from dlf_jax.training.step.codebooks import count_codes, perplexity, revive_unused
+from dlf_jax.training.step.inputs import StepInputs
 from dlf_jax.training.step.precision import compute_params
 from dlf_jax.training.step.state import TrainState
-from dlf_jax.typing import Array, Float, Int, UInt8
+from dlf_jax.typing import Array, Float, Int, Params, UInt8
 
 # By name: a value, or a sum over some images of the batch and their number.
 Metrics = dict[str, Float[Array, ""] | Float[Array, "2"]]
+# By path of a codebook: usage of its entries, [K].
+Usage = dict[str, Array]
+
+TrainStep = Callable[[TrainState, StepInputs, Array], tuple[TrainState, Metrics]]
+EvalStep = Callable[[Params, StepInputs, Array], Metrics]
 
 _VALIDATION_SEED = 0
 
@@ -31,17 +36,16 @@ class StepConfig:
     """Settings of the train step.
 
     Attributes:
-      seed: of the random numbers; those of a step depend on it and on the step alone.
-      ema_decay: decay of the moving average of the parameters, which warms up from 0.
+      seed: seed of the random numbers; those of a step depend on seed and step alone.
+      ema_decay: decay of the moving average of the parameters, warmed up from 0.
       revive_every: steps between revivals of unused codebook entries. The first step
-        revives too: a fresh codebook begins with vectors of the data.
+        revives too, so that a fresh codebook begins with vectors of the data.
       lmbda_warmup: steps over which the rate weights rise linearly to their values.
       adversarial_start: steps before the discriminator enters.
-      accumulate: parts in which a batch is taken, one after the other; each takes
-        images from everywhere in the batch.
+      accumulate: parts in which a batch is computed, one after the other.
       dtype: type of linear maps and convolutions, "float32" or "bfloat16"; see
         `dlf_jax.training.step.precision`.
-      remat: blocks are computed a second time in the backward pass, to save memory.
+      remat: blocks are computed again in the backward pass, to save memory.
     """
 
     seed: int = 0
@@ -60,67 +64,65 @@ def make_train_step(
     trained: Sequence[str],
     config: StepConfig,
     gathered: jax.sharding.Sharding | None = None,
-) -> Callable[[TrainState, Any, Array], tuple[TrainState, Metrics]]:
+) -> TrainStep:
     """Builds one update.
 
     Args:
-      task: the loss.
-      tx: the optimiser of the trained parameters.
-      trained: their paths.
+      task: computation of the stage.
+      tx: optimiser of the trained parameters.
+      trained: paths of the trained parameters.
       config: settings.
       gathered: placement of the parameters while the network computes; None leaves it
         to the compiler, which may move activations instead.
 
     Returns:
-      (state, constants, batch uint8 [B H W 3]) -> (state, metrics).
+      (state, inputs, batch uint8 [B H W 3]) -> (state, metrics).
     """
 
     def train_step(
-        state: TrainState, constants: Any, batch: UInt8[Array, "B H W 3"]
+        state: TrainState, inputs: StepInputs, batch: UInt8[Array, "B H W 3"]
     ) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(jax.random.key(config.seed), state.step)
         loss_key, revive_key = jax.random.split(key)
-        draws = task.draw(loss_key, batch.shape)
+        random = task.sample(loss_key, batch.shape)
         ramp = jnp.minimum((state.step + 1) / max(config.lmbda_warmup, 1), 1.0)
-        constants = constants | {
-            "lmbda": constants["lmbda"] * ramp,
-            "adversarial": 1.0 * (state.step >= config.adversarial_start),
-        }
+        inputs = inputs.replace(
+            lmbda=inputs.lmbda * ramp,
+            adversarial=1.0 * (state.step >= config.adversarial_start),
+        )
 
-        def gradient(image, draws):
+        def gradient(image, random):
             def loss_fn(moving):
                 params = merge(state.params, moving)
                 params = _for_computing(params, config, gathered)
                 with recompute_blocks(config.remat):
-                    outcome = task.loss(params, constants, image, draws)
-                return outcome.loss, outcome
+                    output = task.loss(params, inputs, image, random)
+                return output.loss, output
 
             moving = select(state.params, trained)
-            grads, outcome = jax.grad(loss_fn, has_aux=True)(moving)
-            return outcome, grads
+            grads, output = jax.grad(loss_fn, has_aux=True)(moving)
+            return output, grads
 
-        outcome, grads = accumulate(
-            gradient, to_signed(batch), draws, num_parts=config.accumulate
+        output, grads = accumulate(
+            gradient, to_signed(batch), random, num_parts=config.accumulate
         )
         moving = select(state.params, trained)
         updates, opt_state = tx.update(grads, state.opt_state, moving)
         params = merge(state.params, optax.apply_updates(moving, updates))
-        params = merge(params, outcome.statistics)
+        params = merge(params, output.statistics)
         step = state.step + 1
 
         usage = {}
         for path, counts in state.usage.items():
-            usage[path] = counts + count_codes(outcome.codes[path].indices, len(counts))
-        metrics = {"loss": outcome.loss, **outcome.metrics}
-        if outcome.bpp is not None:
-            metrics |= _by_rate(outcome.bpp, draws.rate, len(constants["lmbda"]))
+            usage[path] = counts + count_codes(output.codes[path].indices, len(counts))
+        metrics = _metrics(output, random.rate, len(inputs.lmbda))
         metrics |= {
             f"gradient/{name}": optax.tree.norm(part) for name, part in grads.items()
         }
         for path, counts in usage.items():
             metrics[f"codes/{path.split('/')[0]}"] = perplexity(counts)
         due = (step == 1) | (step % config.revive_every == 0)
-        params, usage = _revive(revive_key, params, usage, outcome.codes, due)
+        params, usage = _revive(revive_key, params, usage, output.codes, due)
 
         ema = state.ema
         if ema is not None:
@@ -131,14 +133,60 @@ def make_train_step(
     return train_step
 
 
+def make_eval_step(
+    task: Task, config: StepConfig, gathered: jax.sharding.Sharding | None = None
+) -> EvalStep:
+    """Builds (params, inputs, batch uint8) -> metrics; see `make_train_step`.
+
+    Random numbers are fixed, and the discriminator takes no part.
+    """
+
+    def eval_step(
+        params: Params, inputs: StepInputs, batch: UInt8[Array, "B H W 3"]
+    ) -> Metrics:
+        random = task.sample(jax.random.key(_VALIDATION_SEED), batch.shape)
+        inputs = inputs.replace(adversarial=jnp.zeros(()))
+        params = _for_computing(params, config, gathered)
+        output = task.loss(params, inputs, to_signed(batch), random)
+        return _metrics(output, random.rate, len(inputs.lmbda))
+
+    return eval_step
+
+
+def mean_metrics(all_metrics: Sequence[Metrics]) -> dict[str, float]:
+    """Averages metrics over steps and brings them to the host.
+
+    Per-rate values are averaged over the images of that rate, and omitted if there were
+    none.
+    """
+    means = jax.tree.map(lambda *m: jnp.mean(jnp.stack(m), axis=0), *all_metrics)
+    found = {}
+    for name, value in jax.device_get(means).items():
+        if value.ndim == 0:
+            found[name] = float(value)
+        elif value[1]:
+            found[name] = float(value[0] / value[1])
+    return found
+
+
 def _for_computing(
-    params: Any, config: StepConfig, gathered: jax.sharding.Sharding | None
-) -> Any:
-    """Parameters in their types and at their places while the network computes."""
+    params: Params, config: StepConfig, gathered: jax.sharding.Sharding | None
+) -> Params:
+    """Parameters in the types and at the places of the network's computation."""
     params = compute_params(params, config.dtype)
     if gathered is None:
         return params
     return jax.lax.with_sharding_constraint(params, gathered)
+
+
+def _metrics(
+    output: LossOutput, rate: Int[Array, "B"] | None, num_rates: int
+) -> Metrics:
+    """Loss and terms by name, and bits per pixel at every rate point."""
+    metrics = {"loss": output.loss, **output.metrics}
+    if output.bpp is not None:
+        metrics |= _by_rate(output.bpp, rate, num_rates)
+    return metrics
 
 
 def _by_rate(
@@ -155,9 +203,13 @@ def _by_rate(
 
 
 def _revive(
-    key: Array, params: Any, usage: Any, codes: Mapping[str, Picks], due: Array
-) -> tuple[Any, Any]:
-    """Revives unused codebook entries, and starts counting anew, where `due`."""
+    key: Array,
+    params: Params,
+    usage: Usage,
+    codes: Mapping[str, CodebookUse],
+    due: Array,
+) -> tuple[Params, Usage]:
+    """Revives unused codebook entries, and resets the counts, where `due`."""
     leaves = flatten(params)
     keys = jax.random.split(key, max(len(usage), 1))
     for key, (path, counts) in zip(keys, usage.items(), strict=False):
@@ -165,41 +217,3 @@ def _revive(
         leaves[path] = jnp.where(due, revived, leaves[path])
     usage = {path: jnp.where(due, 0.0, counts) for path, counts in usage.items()}
     return nest(leaves), usage
-
-
-def make_eval_step(
-    task: Task, config: StepConfig, gathered: jax.sharding.Sharding | None = None
-) -> Callable[[Any, Any, Array], Metrics]:
-    """Builds (params, constants, batch uint8) -> metrics; see `make_train_step`.
-
-    Random numbers are fixed, and the discriminator has no say.
-    """
-
-    def eval_step(
-        params: Any, constants: Any, batch: UInt8[Array, "B H W 3"]
-    ) -> Metrics:
-        draws = task.draw(jax.random.key(_VALIDATION_SEED), batch.shape)
-        constants = constants | {"adversarial": 0.0}
-        params = _for_computing(params, config, gathered)
-        outcome = task.loss(params, constants, to_signed(batch), draws)
-        metrics = {"loss": outcome.loss, **outcome.metrics}
-        if outcome.bpp is not None:
-            metrics |= _by_rate(outcome.bpp, draws.rate, len(constants["lmbda"]))
-        return metrics
-
-    return eval_step
-
-
-def mean_metrics(all_metrics: Sequence[Metrics]) -> dict[str, float]:
-    """Averages metrics over steps and brings them to the host.
-
-    What is of some images is averaged over these, and left out where there are none.
-    """
-    means = jax.tree.map(lambda *m: jnp.mean(jnp.stack(m), axis=0), *all_metrics)
-    found = {}
-    for name, value in jax.device_get(means).items():
-        if value.ndim == 0:
-            found[name] = float(value)
-        elif value[1]:
-            found[name] = float(value[0] / value[1])
-    return found

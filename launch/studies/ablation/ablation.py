@@ -25,7 +25,6 @@ from dlf_jax.data.photos import Photos, split_holdout
 from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
 from dlf_jax.files import write_file
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.export.export import export
 from dlf_jax.training.run.checkpointing import absolute
 from dlf_jax.training.run.loop import train
@@ -114,14 +113,11 @@ class Trainer:
     def codec(self, name: str, variant: Variant) -> epath.Path:
         """Trains a variant to predict the latents of the VQGAN; returns the run."""
         pixel = self._config("pixel")
-        whole = VARIANTS[pixel.model]
-        model = f"{pixel.model}-{name}"
-        VARIANTS[model] = dataclasses.replace(whole, **variant.model)
         return self.stage(
             "align",
             f"{name}/align",
             init_from=("vqgan", "tokenizer"),
-            model=model,
+            model=variant.model,
             tune_semantic=variant.tune_semantic,
             # λ ramps up, except in no_detail, where it removes the details at once.
             lmbda=((variant.lmbda,),) * len(pixel.lmbda)

@@ -21,7 +21,6 @@ from dlf_jax.cli.settings import SettingsCommand, settings_options
 from dlf_jax.compilation import compiler_options
 from dlf_jax.errors import UserError
 from dlf_jax.models.config import DLFConfig
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.models.vqgan import VQGANDecoder
 from dlf_jax.nn.depth_conv import DepthConvBlock
 from dlf_jax.nn.layers import Conv, Dense
@@ -31,6 +30,8 @@ from dlf_jax.perceptual.lpips import LPIPS
 from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
 from dlf_jax.training.run.plan import init_arguments, make_plan
 from dlf_jax.training.settings.checks import check_settings
+from dlf_jax.training.settings.sizes import model_config
+from dlf_jax.training.step.inputs import StepInputs
 
 
 def measure(function, *args, runs: int, options=None) -> tuple[float, float]:
@@ -106,18 +107,16 @@ def train_step(config, runs: int) -> tuple[float, float]:
     plan = make_plan(config, make_mesh(MeshConfig(), jax.devices()[:1]))
     state = plan.create(jax.jit(plan.task.init)(*init_arguments(config, plan.model)))
     images = jnp.zeros((1, 64, 64, 3))
-    constants = {
-        "lmbda": jnp.ones(len(config.lmbda)),
-        "perceptual": {
-            name: jax.jit(network.init)(jax.random.key(0), images, images)["params"]
-            for name, network in plan.task.perceptual.items()
-        },
+    networks = {
+        name: jax.jit(network.init)(jax.random.key(0), images, images)["params"]
+        for name, network in plan.task.networks.items()
     }
+    inputs = StepInputs(jnp.ones(len(config.lmbda)), networks)
     shape = (config.batch_size, config.crop.size, config.crop.size, 3)
     batch = jax.random.randint(jax.random.key(0), shape, 0, 256).astype(jnp.uint8)
     # Without donation, because every run gets the same state.
     return measure(
-        jax.jit(plan.train_step.__wrapped__), state, constants, batch, runs=runs
+        jax.jit(plan.train_step.__wrapped__), state, inputs, batch, runs=runs
     )
 
 
@@ -139,7 +138,8 @@ def main(config, of_parts: bool, runs: int) -> None:
         raise click.UsageError("Missing option '--config'.")
     check_settings(config)
     if of_parts:
-        kinds = parts(VARIANTS[config.model], config.batch_size, config.loss.lpips_crop)
+        model, side = model_config(config.model.to_dict()), config.loss.perceptual_crop
+        kinds = parts(model, config.batch_size, side)
         measured = {name: gradient(*kind, runs=runs) for name, kind in kinds.items()}
     else:
         step = f"{config.stage}, {config.batch_size} images"

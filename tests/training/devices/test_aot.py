@@ -8,16 +8,10 @@ import pytest
 from jax.experimental import topologies
 
 from dlf_jax.errors import UserError
-from dlf_jax.models.variants import VARIANTS
 from dlf_jax.training.devices import aot
 from dlf_jax.training.devices.hlo_report import report
 from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
 from tests.training import tiny
-
-
-@pytest.fixture(autouse=True)
-def _tiny_model(monkeypatch):
-    monkeypatch.setitem(VARIANTS, "dlf-nano", tiny.TINY)
 
 
 @pytest.mark.slow

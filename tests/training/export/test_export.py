@@ -1,5 +1,6 @@
 """Checkpoints become model directories."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -33,7 +34,7 @@ def make_run(tmp_path):
 
     def make(stage, *, use_ema=True, save=True, **settings):
         keys = ("batch_size", "loss", "lmbda", "optimizer", "seed")
-        config = {"stage": stage, "model": "dlf-nano", "crop": _CROP}
+        config = {"stage": stage, "model": {"variant": "dlf-nano"}, "crop": _CROP}
         config |= dict.fromkeys(keys, 1) | settings
         checkpointing.write_config(tmp_path, config)
         params = {
@@ -68,16 +69,36 @@ def test_model_has_the_average_of_what_inference_needs(make_run, tmp_path, use_e
     assert model.params["fusion"]["mask"][1] == -np.inf
 
 
-def test_only_joint_stages_make_a_model(make_run, tmp_path):
+def test_the_model_has_the_sizes_of_the_run(make_run, tmp_path):
+    sizes = {"variant": "dlf-nano", "detail_width": 128, "grid": None}
+    export(make_run("pixel", model=sizes), Path(tmp_path / "model"))
+    model = load_model(Path(tmp_path / "model"))
+    wanted = dataclasses.replace(VARIANTS["dlf-nano"], detail_width=128)
+    assert (model.name, model.config) == ("dlf-nano-custom", wanted)
+
+
+def test_runs_of_earlier_versions_are_exported(make_run, tmp_path):
+    loss = {"lpips": 1.0, "lpips_crop": 64, "lpips_images": 2}
+    run = make_run("pixel", model="dlf-nano", loss=loss)
+    export(run, Path(tmp_path / "model"))
+    model = load_model(Path(tmp_path / "model"))
+    assert (model.name, model.config) == ("dlf-nano", VARIANTS["dlf-nano"])
+    renamed = {"lpips_vgg": 1.0, "perceptual_crop": 64, "perceptual_images": 2}
+    assert model.metadata["training"]["loss"] == renamed
+
+
+def test_only_stages_of_the_codec_make_a_model(make_run, tmp_path):
     with pytest.raises(UserError, match="makes no whole codec"):
         export(make_run("vqgan"), Path(tmp_path / "model"))
 
 
-def test_settings_that_make_no_sense_are_refused(make_run, tmp_path):
+def test_settings_out_of_range_are_rejected(make_run, tmp_path):
     with pytest.raises(UserError, match="stage must be one of vqgan, .*, not 'best'"):
         export(make_run("best"), Path(tmp_path / "model"))
-    with pytest.raises(UserError, match="model must be one of .*, not 'dlf-xl'"):
-        export(make_run("pixel", model="dlf-xl"), Path(tmp_path / "model"))
+    with pytest.raises(
+        UserError, match="model.variant must be one of .*, not 'dlf-xl'"
+    ):
+        export(make_run("pixel", model={"variant": "dlf-xl"}), Path(tmp_path / "model"))
     run = make_run(
         "pixel", crop=_CROP | {"size": 0}, seed=0, data="", max_undecodable=0.0
     )

@@ -1,4 +1,4 @@
-"""Taking over what earlier stages made, and what a stage cannot do without."""
+"""Parameters from earlier stages, and those that a stage needs."""
 
 import re
 
@@ -10,11 +10,15 @@ import pytest
 from dlf_jax.errors import UserError
 from dlf_jax.models.variants import VARIANTS
 from dlf_jax.paths import flatten
-from dlf_jax.training.losses.image import LossConfig
+from dlf_jax.training.losses.table import LossConfig
 from dlf_jax.training.run import donors
-from dlf_jax.training.run.donors import graft, graft_moments, inherit
-from dlf_jax.training.stages.table import DECODER, FROZEN, STAGES, TRAINED
-from dlf_jax.training.stages.tasks import TASKS
+from dlf_jax.training.run.donors import (
+    load_donors,
+    restore_matching,
+    restore_matching_moments,
+)
+from dlf_jax.training.stages.rules import DECODER, FROZEN, TRAINED
+from dlf_jax.training.stages.table import STAGES
 from dlf_jax.training.step.optimizer import OptimizerConfig, make_optimizer
 
 
@@ -31,7 +35,7 @@ def inherit_from(shapes, monkeypatch):
 
     def start(stage, init_from, *, tune_semantic=False):
         needs = STAGES[stage].needs_for(tune_semantic=tune_semantic)
-        return inherit(stage, init_from, shapes[stage], needs)
+        return load_donors(stage, init_from, shapes[stage], needs)
 
     return start
 
@@ -48,8 +52,8 @@ def test_a_stage_without_donors_says_which_stage_makes_what_is_missing(
     )
     with pytest.raises(UserError, match=match):
         inherit_from(stage, "", tune_semantic=tune_semantic)
-    inheritance = inherit_from(stage, "none", tune_semantic=tune_semantic)
-    leaves = jax.tree.leaves(inheritance.params)
+    found = inherit_from(stage, "none", tune_semantic=tune_semantic)
+    leaves = jax.tree.leaves(found.params)
     assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves)
 
 
@@ -92,7 +96,7 @@ def test_needs(inherit_from, stage, init_from, tune_semantic, missing):
 
 def test_needs_are_parameters_of_the_stage(shapes):
     for name, stage in STAGES.items():
-        for pattern, maker in stage.needs + stage.tune_semantic_needs:
+        for pattern, maker in stage.needs + (stage.tune_semantic_needs or ()):
             paths = flatten(shapes[name])
             assert any(re.fullmatch(pattern, path) for path in paths), pattern
             assert maker in STAGES
@@ -101,30 +105,30 @@ def test_needs_are_parameters_of_the_stage(shapes):
 def test_models_are_donors_of_the_stages_after_align():
     config = VARIANTS["dlf-nano"]
     image = jnp.zeros((1, config.tile_size, config.tile_size, 3))
-    task = TASKS["reconstruct"](config, LossConfig())
+    task = STAGES["pixel"].task(config, LossConfig())
     shapes = jax.eval_shape(task.init, jax.random.key(0), image)
     for stage in ("pixel", "context", "decoder"):
         needs = STAGES[stage].needs_for(tune_semantic=True)
-        inheritance = inherit(stage, "dlf-nano", shapes, needs)
-        assert inheritance.moments is None
-        assert inheritance.reports[0].endswith("left alone: 56 of vqgan")
+        found = load_donors(stage, "dlf-nano", shapes, needs)
+        assert found.opt_state is None
+        assert found.reports[0].endswith("left alone: 56 of vqgan")
     with pytest.raises(
         UserError, match="align needs vqgan of stage vqgan, which these"
     ):
-        inherit("align", "dlf-nano", shapes, STAGES["align"].needs)
+        load_donors("align", "dlf-nano", shapes, STAGES["align"].needs)
 
 
-def test_graft_takes_equal_paths_and_shapes():
+def test_equal_paths_and_shapes_are_restored():
     params = {"a": {"x": jnp.zeros(2), "y": jnp.zeros(3)}, "b": {"z": jnp.zeros(1)}}
     donor = {"a": {"x": np.ones(2), "y": np.ones(4)}, "c": np.ones(1)}
-    merged, report = graft(params, donor)
+    merged, report = restore_matching(params, donor)
     np.testing.assert_array_equal(merged["a"]["x"], [1, 1])
     np.testing.assert_array_equal(merged["a"]["y"], [0, 0, 0])
     assert report.taken == 1
     assert str(report) == "took over 1 arrays; left alone: 1 of a, 1 of b"
 
 
-def test_moments_of_whole_groups_go_on_and_new_groups_start_fresh():
+def test_moments_of_whole_groups_are_restored_and_new_groups_start_fresh():
     config = OptimizerConfig(
         lr=1.0, warmup_steps=0, final_factor=1.0, clip_norm=0.0, b1=0.5,
         b2=0.9, schedule="constant",
@@ -138,7 +142,7 @@ def test_moments_of_whole_groups_go_on_and_new_groups_start_fresh():
         _, donor = tx.update({"context": jnp.full(2, 3.0)}, donor, moving)
 
     tx = make_optimizer(config, 9, before, (("context", TRAINED), ("vqgan", DECODER)))
-    state, report = graft_moments(tx.init(before), donor)
+    state, report = restore_matching_moments(tx.init(before), donor)
     assert str(report) == "took over 3 arrays; left alone: 3 of decoder"
     moments = state[0].inner_states
     adam = moments[TRAINED].inner_state
@@ -147,6 +151,6 @@ def test_moments_of_whole_groups_go_on_and_new_groups_start_fresh():
     assert not moments[DECODER].inner_state.mu["vqgan"].any()
 
 
-def test_graft_of_a_foreign_checkpoint_is_an_error():
+def test_a_foreign_checkpoint_is_an_error():
     with pytest.raises(UserError, match="no parameter of this stage"):
-        graft({"a": jnp.zeros(2)}, {"b": np.ones(2)})
+        restore_matching({"a": jnp.zeros(2)}, {"b": np.ones(2)})

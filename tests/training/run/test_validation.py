@@ -12,7 +12,10 @@ from dlf_jax.metrics.psnr import psnr
 from dlf_jax.models.dlf import DLF
 from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.ops.pixels import to_signed
-from dlf_jax.training.run.validation import Findings, make_validate
+from dlf_jax.training.losses.table import LossConfig
+from dlf_jax.training.run.validation import ValidationResult, make_validate
+from dlf_jax.training.stages.table import STAGES
+from dlf_jax.training.step.inputs import StepInputs
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +25,18 @@ def photos():
     return rng.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
 
 
-def _validate(objective, config, photos, params):
+def _validate(stage, sizes, photos, params):
     here = SingleDeviceSharding(jax.devices()[0])
     validate = make_validate(
-        objective,
-        config,
+        STAGES[stage].task(sizes, LossConfig()),
         photos,
-        lambda params, constants, batch: {"loss": constants * batch.max()},
+        lambda params, inputs, batch: {"loss": inputs.lmbda[0] * batch.max()},
         batch_size=2,
         sharded=here,
         replicated=here,
         compiler_options={},
     )
-    return validate(params, 0.5)
+    return validate(params, StepInputs(np.full(1, 0.5)))
 
 
 def _uint8(image):
@@ -45,7 +47,7 @@ def test_vqgan_is_judged_by_its_images(tiny_config, photos):
     vqgan = VQGAN(tiny_config.vqgan)
     image = to_signed(jnp.asarray(photos))
     params = jax.jit(vqgan.init)(jax.random.key(0), image)["params"]
-    found = _validate("autoencode", tiny_config, photos, {"vqgan": params})
+    found = _validate("vqgan", tiny_config, photos, {"vqgan": params})
     recon = _uint8(jax.jit(vqgan.apply)({"params": params}, image).recon)
     expected = float(np.mean(psnr(photos, recon)))
     assert set(found.metrics) == {"loss", "psnr/0"} and found.bpp == []
@@ -72,9 +74,7 @@ def test_codec_is_judged_at_every_rate(tiny_config, photos):
     params = jax.jit(init)()
     # Scales beside which rounded symbols cost something, and differ between rates.
     params["context"]["prior_vector"] += jnp.array([[0.0], [1.0]])
-    found = _validate(
-        "reconstruct", tiny_config, photos, {**params, "discriminator": {}}
-    )
+    found = _validate("pixel", tiny_config, photos, {**params, "discriminator": {}})
     assert set(found.metrics) == {"loss", "psnr/0", "psnr/1", "bpp/0", "bpp/1"}
     apply = jax.jit(partial(model.apply, method=everything))
     for rate in (0, 1):
@@ -87,9 +87,9 @@ def test_codec_is_judged_at_every_rate(tiny_config, photos):
 
 
 def test_without_images_there_is_the_loss_alone(tiny_config, photos):
-    found = _validate("tokenize", tiny_config, photos, {})
-    assert found == Findings(metrics={"loss": 0.5 * 255})
+    found = _validate("tokenizer", tiny_config, photos, {})
+    assert found == ValidationResult(metrics={"loss": 0.5 * 255})
 
 
 def test_nothing_is_found_without_photos(tiny_config, photos):
-    assert _validate("reconstruct", tiny_config, photos[:0], {}) == Findings()
+    assert _validate("pixel", tiny_config, photos[:0], {}) == ValidationResult()

@@ -3,10 +3,12 @@
 import math
 
 import pytest
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from dlf_jax.errors import UserError
+from dlf_jax.paths import flatten, nest
+from dlf_jax.training.settings.sizes import SIZES
 from dlf_jax.training.settings.table import (
+    RENAMED,
     SETTINGS,
     check_all_values,
     check_values,
@@ -19,11 +21,11 @@ from tests.training import tiny
 @pytest.fixture(scope="module")
 def values():
     """Settings that make sense, flat."""
-    return flatten_dict(tiny.shipped_config("pixel").to_dict(), sep=".")
+    return flatten(tiny.shipped_config("pixel").to_dict(), ".")
 
 
 def _check(values, **changes):
-    check_all_values(unflatten_dict(values | changes, sep="."))
+    check_all_values(nest(values | changes, "."))
 
 
 _WHOLE = (
@@ -39,8 +41,8 @@ _WHOLE = (
     ("loss.discriminator_channels", 1, 4_096),
     ("loss.discriminator_images", 0, 10**9),
     ("loss.decode_crop", 0, 10**9),
-    ("loss.lpips_crop", 16, 10**9),
-    ("loss.lpips_images", 0, 10**9),
+    ("loss.perceptual_crop", 16, 10**9),
+    ("loss.perceptual_images", 0, 10**9),
     ("adversarial_start", 0, 10**9),
     ("lmbda_warmup", 0, 10**9),
     ("seed", 0, 2**32 - 1),
@@ -50,7 +52,7 @@ _WHOLE = (
     ("log_every", 1, 10**9),
 )
 _WEIGHTS = (
-    *("loss.l1", "loss.lpips", "loss.lpips_alex", "loss.dists", "loss.adversarial"),
+    *("loss.l1", "loss.lpips_vgg", "loss.lpips_alex", "loss.dists", "loss.adversarial"),
     *("loss.blockiness", "loss.latent", "loss.cross_entropy", "loss.codebook"),
     *("loss.uniformity", "optimizer.clip_norm", "save_minutes"),
 )
@@ -61,7 +63,7 @@ _SWITCHES = (
     *("tune_semantic", "optimizer_from_donor", "cache_photos", "crop.flip", "remat"),
     *("quick_compile", "loss.continuous_target"),
 )
-_CHOICES = ("stage", "model", "dtype", "optimizer.name", "optimizer.schedule")
+_CHOICES = ("stage", "model.variant", "dtype", "optimizer.name", "optimizer.schedule")
 _TEXTS = ("init_from", "data")
 _TUPLES = ("lmbda", "bpp_window", "profile")
 
@@ -69,7 +71,8 @@ _TUPLES = ("lmbda", "bpp_window", "profile")
 def test_every_setting_is_tried_below():
     names = [name for name, _, _ in _WHOLE]
     names += [*_WEIGHTS, *_SHARES, *_DECAYS, *_POSITIVE, *_SWITCHES, *_CHOICES]
-    assert sorted(SETTINGS) == sorted([*names, *_TEXTS, *_TUPLES])
+    optional = SIZES.keys() - {"model.variant"}  # test_sizes.py
+    assert sorted(SETTINGS.keys() - optional) == sorted([*names, *_TEXTS, *_TUPLES])
 
 
 @pytest.mark.parametrize(("name", "low", "high"), _WHOLE)
@@ -163,15 +166,19 @@ def test_tuples(values, name, good, bad):
 
 
 def test_unknown_and_missing_settings_are_named(values):
-    with pytest.raises(UserError, match="no setting loss.lpip; is loss.lpips meant"):
-        _check(values, **{"loss.lpip": 1.0})
-    with pytest.raises(UserError, match="no setting steps.a; is steps meant?"):
+    with pytest.raises(UserError, match="unknown setting loss.l2; is loss.l1 meant"):
+        _check(values, **{"loss.l2": 1.0})
+    with pytest.raises(UserError, match="unknown setting steps.a; is steps meant?"):
         check_all_values({"steps": {"a": 1}})
     rest = {name: value for name, value in values.items() if name != "crop.flip"}
     with pytest.raises(UserError, match="crop.flip is missing; .* be True or False$"):
         _check(rest)
+    for old, new in RENAMED.items():
+        with pytest.raises(UserError, match=f"^setting {old} was renamed: use {new}$"):
+            check_all_values({old: 1.0})
+        assert new in SETTINGS and old not in SETTINGS
     check_values({"steps": 1, "zzz": 1}, ["steps"])
-    assert unknown("zzz") == "there is no setting zzz"
+    assert unknown("zzz") == "unknown setting zzz"
 
 
 def test_help_has_every_setting_and_its_range():

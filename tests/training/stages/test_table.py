@@ -3,15 +3,14 @@
 import pytest
 
 from dlf_jax.paths import flatten
-from dlf_jax.training.stages.table import (
+from dlf_jax.training.stages.rules import (
     ADVERSARY,
     DECODER,
     FROZEN,
-    STAGES,
     TRAINED,
     match_rules,
-    trained_codebooks,
 )
+from dlf_jax.training.stages.table import STAGES, trained_codebooks
 
 
 def _trained(shapes, stage, tune_semantic):

@@ -10,20 +10,15 @@ import pytest
 
 from dlf_jax.ops.pixels import to_signed
 from dlf_jax.paths import flatten, nest
-from dlf_jax.training.stages.table import (
-    FROZEN,
-    STAGES,
-    match_rules,
-    trained_codebooks,
-    trained_paths,
-)
-from dlf_jax.training.stages.tasks import TASKS
-from dlf_jax.training.step.draws import balanced_rates
+from dlf_jax.training.stages.rules import FROZEN, match_rules, trained_paths
+from dlf_jax.training.stages.table import STAGES, trained_codebooks
+from dlf_jax.training.step.inputs import StepInputs
 from dlf_jax.training.step.optimizer import (
     OptimizerConfig,
     make_optimizer,
     make_schedule,
 )
+from dlf_jax.training.step.randomness import balanced_rates
 from dlf_jax.training.step.state import create_state
 from dlf_jax.training.step.train_step import (
     StepConfig,
@@ -54,11 +49,11 @@ def _random_params(task):
 
 _BPP = {f"{kind}/{rate}" for kind in ("bpp", "bpp_noisy") for rate in (0, 1)}
 _CASES = {
-    "vqgan": {"l1", "lpips", "vq", "codes/vqgan"},
+    "vqgan": {"l1", "lpips_vgg", "vq", "codes/vqgan"},
     "tokenizer": {"cross_entropy", "vq", "codes/tokens"},
     "align": {"latent", "cross_entropy", "rate", "vq", *_BPP},
     "context": {"rate", "vq", *_BPP},
-    "pixel": {"l1", "lpips", "rate", "vq", "codes/tokens", *_BPP},
+    "pixel": {"l1", "lpips_vgg", "rate", "vq", "codes/tokens", *_BPP},
 }
 
 
@@ -67,7 +62,7 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
     stage = STAGES[name]
     adversarial = loss_config.adversarial > 0
     rules = stage.rules_for(tune_semantic=tune_semantic, adversarial=adversarial)
-    task = TASKS[stage.objective](tiny_config, loss_config)
+    task = stage.task(tiny_config, loss_config)
     params = nest(_random_params(task))
     tx = make_optimizer(_OPTIMIZER, 10, params, rules)
     codebooks = trained_codebooks(params, stage, rules)
@@ -76,10 +71,9 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
     config = StepConfig(ema_decay=0.9, revive_every=100, lmbda_warmup=1, **changes)
     step = make_train_step(task, tx, trained, config)
     batch = jax.random.randint(jax.random.key(0), (2, 32, 32, 3), 0, 256)
-    constants = {"lmbda": jnp.array([2.0, 1.0])}
-    if task.perceptual:
-        constants["perceptual"] = {"lpips": lpips_params}
-    return rules, state, step, constants, batch.astype(jnp.uint8)
+    networks = {"lpips_vgg": lpips_params} if task.networks else {}
+    inputs = StepInputs(jnp.array([2.0, 1.0]), networks)
+    return rules, state, step, inputs, batch.astype(jnp.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -123,15 +117,15 @@ def test_step_keeps_the_structure_of_the_state(name, prepare):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
 
 
-@pytest.mark.parametrize("objective", ["tokenize", "align"])
+@pytest.mark.parametrize("stage", ["tokenizer", "align"])
 def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
-    objective, tiny_config, loss_config
+    stage, tiny_config, loss_config
 ):
     image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
 
     def outcome(weight):
         config = dataclasses.replace(loss_config, uniformity=weight)
-        task = TASKS[objective](tiny_config, config)
+        task = STAGES[stage].task(tiny_config, config)
 
         params = nest(_random_params(task))
 
@@ -139,9 +133,9 @@ def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
         def loss(latent_tokens):
             semantic = params["encoder"]["semantic"] | {"latent_tokens": latent_tokens}
             encoder = params["encoder"] | {"semantic": semantic}
-            draws = task.draw(jax.random.key(3), image.shape)
+            random = task.sample(jax.random.key(3), image.shape)
             changed = params | {"encoder": encoder}
-            found = task.loss(changed, {"lmbda": jnp.ones(2)}, image, draws)
+            found = task.loss(changed, StepInputs(jnp.ones(2)), image, random)
             return found.loss, found.metrics
 
         (value, metrics), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(
@@ -161,23 +155,23 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
 
     def outcome(**weights):
         config = dataclasses.replace(loss_config, **weights)
-        task = TASKS["autoencode"](tiny_config, config)
+        task = STAGES["vqgan"].task(tiny_config, config)
         networks = {name for name in weights if weights[name]} - {"blockiness"}
-        assert set(task.perceptual) == networks
+        assert set(task.networks) == networks
 
         def loss():
             networks = {
                 name: network.init(jax.random.key(2), image, image)["params"]
-                for name, network in task.perceptual.items()
+                for name, network in task.networks.items()
             }
             params = task.init(jax.random.key(0), image)
-            draws = task.draw(jax.random.key(3), image.shape)
-            return task.loss(params, {"perceptual": networks}, image, draws)
+            random = task.sample(jax.random.key(3), image.shape)
+            return task.loss(params, StepInputs(jnp.ones(2), networks), image, random)
 
         return jax.jit(loss)()
 
-    terms = {"lpips": 2.0, "lpips_alex": 3.0, "dists": 4.0, "blockiness": 5.0}
-    none, every = outcome(lpips=0.0), outcome(**terms)
+    terms = {"lpips_vgg": 2.0, "lpips_alex": 3.0, "dists": 4.0, "blockiness": 5.0}
+    none, every = outcome(lpips_vgg=0.0), outcome(**terms)
     assert set(every.metrics) == set(none.metrics) | set(terms)
     assert all(every.metrics[name] > 1e-4 for name in terms)
     added = sum(weight * every.metrics[name] for name, weight in terms.items())
@@ -197,8 +191,8 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
     ],
 )
 def test_one_step_moves_exactly_the_trained_parameters(name, tune_semantic, prepare):
-    rules, state, step, constants, batch = prepare(name, tune_semantic)
-    new, metrics = step(state, constants, batch)
+    rules, state, step, inputs, batch = prepare(name, tune_semantic)
+    new, metrics = step(state, inputs, batch)
 
     assert all(np.isfinite(value).all() for value in metrics.values())
     assert new.step == 1
@@ -216,7 +210,7 @@ def test_one_step_moves_exactly_the_trained_parameters(name, tune_semantic, prep
         mixed = after[path] + 2 / 11 * (before[path] - after[path])
         np.testing.assert_allclose(ema[path], mixed, rtol=1e-5, atol=1e-6)
 
-    again, _ = step(state, constants, batch)
+    again, _ = step(state, inputs, batch)
     np.testing.assert_array_equal(
         jax.tree.leaves(again.params)[0], jax.tree.leaves(new.params)[0]
     )

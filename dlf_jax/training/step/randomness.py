@@ -1,7 +1,7 @@
-"""The random numbers of a step, one row for every image.
+"""Random numbers of a step, one row for every image.
 
-They are drawn for a whole batch at once: neither the mesh nor the number of parts that
-a batch is taken in changes them.
+They are drawn for a whole batch at once, so that neither the mesh nor gradient
+accumulation changes them.
 """
 
 import jax
@@ -12,15 +12,16 @@ from dlf_jax.typing import Array, Bool, Float, Int
 
 
 @struct.dataclass
-class Draws:
-    """What a stage draws for a batch; None for what it has no use for.
+class StepRandomness:
+    """Random numbers for a batch; None for those that a stage does not use.
 
     Attributes:
       rate: rate point.
-      noise: what stands for the rounding of symbols.
+      noise: uniform noise in place of the rounding of symbols.
       cells: upper left corner of the decoded square, in cells.
-      crops: upper left corner of what LPIPS-VGG and DISTS see, in pixels.
-      texture: of what is decoded.
+      crops: upper left corner of the square that LPIPS-VGG and DISTS compare, in pixels
+        of the decoded square.
+      texture: noise that the VQGAN's decoder shapes into texture.
       continuous: whether the image skips the quantiser of the VQGAN.
     """
 
@@ -33,12 +34,12 @@ class Draws:
 
 
 def uniform_noise(key: Array, shape: tuple[int, ...]) -> Float[Array, "*S"]:
-    """Uniform in ±½."""
+    """Draws numbers that are uniform in ±½."""
     return jax.random.uniform(key, shape, minval=-0.5, maxval=0.5)
 
 
 def balanced_rates(key: Array, batch: int, num_rates: int) -> Int[Array, "B"]:
-    """Rate index of every image: each uniform, and evenly spread over the batch."""
+    """Draws the rate index of every image: each uniform, all evenly spread."""
     order, start = jax.random.split(key)
     rates = jnp.arange(batch) + jax.random.randint(start, (), 0, num_rates)
     return jax.random.permutation(order, rates % num_rates)
@@ -47,13 +48,13 @@ def balanced_rates(key: Array, batch: int, num_rates: int) -> Int[Array, "B"]:
 def square_corners(
     key: Array, batch: int, sides: tuple[int, int], size: int
 ) -> Int[Array, "B 2"]:
-    """Upper left corner of a random square in every map, uniform over those inside.
+    """Draws the upper left corner of a square in every map, uniform over all inside.
 
     Args:
       key: PRNG key.
       batch: number of maps.
       sides: height and width of the maps.
-      size: side of the squares; corners are 0 where it covers the map.
+      size: side of the squares; corners are 0 where the square covers the map.
     """
     room = jnp.maximum(jnp.array(sides) - size, 0)
     return jax.random.randint(key, (batch, 2), 0, room + 1)
