@@ -33,7 +33,8 @@ def read(repository, monkeypatch):
 
 def test_a_file_alone(read):
     config, workdir = read()
-    assert (config.model, config.steps, workdir) == ("dlf-smoke", 6, None)
+    model = config.model.variant
+    assert (model, config.steps, workdir) == ("dlf-smoke", 6, None)
     assert config.is_locked
     assert read(file=None) == (None, None)
 
@@ -86,7 +87,7 @@ def test_flags_of_the_process_stay_as_they_are(read):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config.step=3"], "there is no setting step; is steps meant?"),
+        (["--config.step=3"], "unknown setting step; is steps meant?"),
         (["--config.steps=x"], "steps must be a whole number from 1 to 1_000_000_000"),
         (["--config.remat=x"], "remat must be True or False, not 'x'"),
         (["extra"], "unexpected argument extra"),

@@ -71,7 +71,7 @@ def test_every_stage_runs(dlf_process, repository, photos, tmp_path):
 
     again = train("vqgan", (), "--config.batch_size=8")
     assert again.returncode == 2
-    assert "started with batch_size 4 and cannot go on with 8" in again.stderr
+    assert "started with batch_size 4 and cannot be resumed with 8" in again.stderr
 
     alone = dlf_process("train", f"--workdir={tmp_path / 'vqgan'}", cwd=tmp_path)
     assert alone.returncode == 0, alone.stderr

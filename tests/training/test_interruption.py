@@ -79,7 +79,7 @@ def test_killed_runs_end_as_if_nothing_had_happened(start, uninterrupted, tmp_pa
     _wait_for(process, "step       3 ")
     process.send_signal(signal.SIGTERM)
     (output,) = _finish(process)
-    assert "the same command goes on from here" in output
+    assert "the same command resumes" in output
 
     rng = np.random.default_rng()
     for _ in range(2):
@@ -131,9 +131,9 @@ def test_two_processes_do_what_one_does(start, uninterrupted, tmp_path):
     _wait_for(both[0], "step ")
     both[0].send_signal(signal.SIGTERM)  # which stops the other one too
     output, quiet = _finish(*both, status=UNFINISHED)
-    assert "the same command goes on from here" in output
+    assert "the same command resumes" in output
     assert "step " not in quiet
-    # One process alone, with a mesh of its own, can read that, and go on as well.
+    # One process alone, with a mesh of its own, can read that, and resume, too.
     _, step = load_state(epath.Path(tmp_path))
     assert 3 <= resumed < step < 12
     _finish(start(tmp_path))
