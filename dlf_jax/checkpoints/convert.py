@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from dlf_jax.checkpoints.arrays import LazyArray
+from dlf_jax.checkpoints.directory import MODEL_FILE, TRAINING_FILE, reading
 from dlf_jax.checkpoints.infer import (
     NORM_GROUPS,
     OFFICIAL_HEADS,
@@ -29,12 +30,9 @@ from dlf_jax.checkpoints.official_names import KINDS
 from dlf_jax.checkpoints.state_dict import read_state_dict, writer_for
 from dlf_jax.checkpoints.store import (
     CONTEXT,
-    MODEL_FILE,
-    TRAINING_FILE,
     TRAINING_ONLY,
     as_stored,
     read_directory,
-    reading,
     write_directory,
 )
 from dlf_jax.errors import UserError

@@ -11,13 +11,11 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 
 from dlf_jax import interruption, strict_json
 from dlf_jax.checkpoints import int8
@@ -28,6 +26,14 @@ from dlf_jax.checkpoints.arrays import (
     read_safetensors,
     write_safetensors,
 )
+from dlf_jax.checkpoints.directory import (
+    CONFIG_FILE,
+    MODEL_FILE,
+    TRAINING_FILE,
+    model_directory,
+    read_description,
+    reading,
+)
 from dlf_jax.entropy_coding.fixed_point import dequantize, quantize
 from dlf_jax.entropy_coding.integer_context import IntegerContext
 from dlf_jax.entropy_coding.tables import Distribution, gaussian_tables_digest
@@ -36,12 +42,6 @@ from dlf_jax.errors import UserError
 from dlf_jax.files import replacing
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.paths import flatten, nest
-
-BUNDLED = Path(__file__).parents[1] / "weights"
-
-CONFIG_FILE = "config.json"
-MODEL_FILE = "model.safetensors"
-TRAINING_FILE = "training.safetensors"
 
 # Parameters that only training needs (docs/architecture.md#checkpoint-names).
 TRAINING_ONLY = ("vqgan/encoder/", "vqgan/quant_conv/", "discriminator/")
@@ -216,7 +216,7 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
     """
     directory = model_directory(name_or_dir)
     with reading(directory):
-        description = _description(directory)
+        description = read_description(directory)
         if "parts" in description:
             raise UserError(
                 f"{directory} holds only parts of a codec "
@@ -285,12 +285,7 @@ def read_directory(
             arrays |= in_memory(int8.widen(narrowed) | dequantize(context))
         if (directory / TRAINING_FILE).is_file():
             arrays |= read_safetensors(directory / TRAINING_FILE)
-        return _description(directory), arrays
-
-
-def is_directory_of_weights(path: Path) -> bool:
-    """Returns True for a model or a part of a model, False for a training run."""
-    return any((path / file).is_file() for file in (MODEL_FILE, TRAINING_FILE))
+        return read_description(directory), arrays
 
 
 def stored_fingerprint(name_or_dir: Path | str) -> bytes:
@@ -301,7 +296,7 @@ def stored_fingerprint(name_or_dir: Path | str) -> bytes:
     """
     directory = model_directory(name_or_dir)
     with reading(directory):
-        return bytes.fromhex(_description(directory)["fingerprint"])
+        return bytes.fromhex(read_description(directory)["fingerprint"])
 
 
 def fingerprint(config: DLFConfig, digest: str) -> bytes:
@@ -309,11 +304,6 @@ def fingerprint(config: DLFConfig, digest: str) -> bytes:
     sizes = strict_json.dumps(config.identity(), sort_keys=True)
     facts = f"{sizes} {digest} {gaussian_tables_digest()}"
     return hashlib.sha256(facts.encode()).digest()
-
-
-def bundled_models() -> list[str]:
-    """Names of the models in the package."""
-    return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_FILE}"))
 
 
 def _token_distributions(
@@ -327,44 +317,3 @@ def _token_distributions(
     ):
         raise ValueError(f"{TOKEN_FREQUENCIES} has shape {frequencies.shape}")
     return token_distributions(frequencies.astype(np.int32))
-
-
-def _description(directory: Path) -> dict[str, Any]:
-    return json.loads((directory / CONFIG_FILE).read_text("utf-8"))
-
-
-def model_directory(name_or_dir: Path | str) -> Path:
-    """The folder of a bundled model, or a folder as it is.
-
-    Raises:
-      UserError: the folder holds no model.
-    """
-    if str(name_or_dir) in bundled_models():
-        return BUNDLED / str(name_or_dir)
-    directory = Path(name_or_dir)
-    if not (directory / CONFIG_FILE).is_file():
-        names = ", ".join(bundled_models()) or "none"
-        raise UserError(
-            f"no model {str(name_or_dir)!r}: neither a model directory nor "
-            f"one of the bundled models ({names})"
-        )
-    return directory
-
-
-@contextlib.contextmanager
-def reading(directory: Path) -> Iterator[None]:
-    """Turns the exceptions that damaged files cause into a UserError."""
-    try:
-        yield
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        SafetensorError,
-    ) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"model directory {directory} is damaged: {reason}") from error

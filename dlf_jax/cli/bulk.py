@@ -138,7 +138,7 @@ def evaluate(codecs: str, metrics: str, **job) -> None:
 
 def _everywhere(model: str) -> str:
     """Returns the name or absolute path of a model, for workers in other folders."""
-    from dlf_jax.checkpoints.store import bundled_models, model_directory
+    from dlf_jax.checkpoints.directory import bundled_models, model_directory
 
     return model if model in bundled_models() else str(model_directory(model).resolve())
 

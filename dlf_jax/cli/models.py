@@ -6,7 +6,8 @@ import click
 @click.command()
 def models() -> None:
     """Lists the bundled models."""
-    from dlf_jax.checkpoints.store import bundled_models, load_model
+    from dlf_jax.checkpoints.directory import bundled_models
+    from dlf_jax.checkpoints.store import load_model
     from dlf_jax.codec.format import MODEL_ID_BYTES
 
     click.echo(f"{'name':12} {'model':8} {'parameters':>10}  {'rates':6} tile")

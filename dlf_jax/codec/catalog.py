@@ -3,13 +3,8 @@
 import functools
 from pathlib import Path
 
-from dlf_jax.checkpoints.store import (
-    CONFIG_FILE,
-    bundled_models,
-    load_model,
-    model_directory,
-    stored_fingerprint,
-)
+from dlf_jax.checkpoints.directory import CONFIG_FILE, bundled_models, model_directory
+from dlf_jax.checkpoints.store import load_model, stored_fingerprint
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import ParsedFile
 from dlf_jax.codec.format import MODEL_ID_BYTES

@@ -9,9 +9,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from dlf_jax.checkpoints.convert import convert, to_official
+from dlf_jax.checkpoints.directory import BUNDLED
 from dlf_jax.checkpoints.infer import Heads
 from dlf_jax.checkpoints.name_map import from_official
-from dlf_jax.checkpoints.store import BUNDLED, load_donor, load_model
+from dlf_jax.checkpoints.store import load_donor, load_model
 from dlf_jax.errors import UserError
 from dlf_jax.paths import flatten
 from tests.checkpoints.official import CONFIG, HEADS, random_config, random_state

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from dlf_jax.checkpoints.arrays import LazyArray
-from dlf_jax.checkpoints.store import (
+from dlf_jax.checkpoints.directory import (
     MODEL_FILE,
     TRAINING_FILE,
     is_directory_of_weights,
+)
+from dlf_jax.checkpoints.store import (
     load_donor,
     load_model,
     save_model,

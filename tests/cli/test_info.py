@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from dlf_jax.checkpoints import store
+from dlf_jax.checkpoints import directory, store
 from dlf_jax.codec.container import Header, pack
 
 
@@ -35,7 +35,7 @@ def test_info_needs_no_jax(tmp_path):
 
 def test_models(dlf, tiny_model, monkeypatch):
     wanted = store.load_model(tiny_model)
-    monkeypatch.setattr(store, "bundled_models", lambda: ["tiny"])
+    monkeypatch.setattr(directory, "bundled_models", lambda: ["tiny"])
     monkeypatch.setattr(store, "load_model", lambda name: wanted)
     status, out, _ = dlf("models")
     assert status == 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dlf_jax
-from dlf_jax.checkpoints import store
+from dlf_jax.checkpoints import directory
 from dlf_jax.codec.container import Header, pack
 from dlf_jax.errors import UserError
 from tests.codec.tiny import make_model, random_image
@@ -16,7 +16,7 @@ from tests.codec.tiny import make_model, random_image
 def bundled(tiny_model, tmp_path, monkeypatch):
     """The tiny model is bundled, as "tiny"."""
     shutil.copytree(tiny_model, tmp_path / "tiny")
-    monkeypatch.setattr(store, "BUNDLED", tmp_path)
+    monkeypatch.setattr(directory, "BUNDLED", tmp_path)
 
 
 def test_a_model_is_loaded_once(tiny_model):

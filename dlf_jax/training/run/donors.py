@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 import jax
 
-from dlf_jax.checkpoints.store import (
-    bundled_models,
-    is_directory_of_weights,
-    load_donor,
-)
+from dlf_jax.checkpoints.directory import bundled_models, is_directory_of_weights
+from dlf_jax.checkpoints.store import load_donor
 from dlf_jax.errors import UserError
 from dlf_jax.paths import flatten, nest
 from dlf_jax.training.run import checkpointing
