@@ -125,8 +125,10 @@ def test_a_device_without_memory_is_one_line(dlf, photo, tiny_model, monkeypatch
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("kind", ["compress", "decompress"])
-def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("kind", "method"), [("compress", "compress"), ("decompress", "reconstruct")]
+)
+def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind, method):
     assert dlf("compress", photo, "--model", tiny_model)[0] == 0
     source = photo if kind == "compress" else photo.with_name("photo.dlf")
     before = sorted(os.listdir(photo.parent))
@@ -134,7 +136,7 @@ def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Codec, kind, interrupt)
+    monkeypatch.setattr(Codec, method, interrupt)
     output = photo.with_name("new.png")
     status, out, err = dlf(kind, source, "-o", output, "--model", tiny_model)
     assert (status, out, err) == (130, "", "dlf: interrupted\n")

@@ -36,6 +36,7 @@ from dlf_jax.training.run.donors import (
 from dlf_jax.training.run.monitor import Monitor
 from dlf_jax.training.run.plan import (
     Plan,
+    donated_state,
     init_arguments,
     make_plan,
     step_options,
@@ -213,7 +214,7 @@ def _first_state(
     params = jax.device_put(params, plan.placements.params)
     create = jax.jit(
         plan.create,
-        donate_argnums=0,
+        donate_argnums=donated_state(jax.default_backend()),
         out_shardings=plan.placements,
         # Runs once: optimising would take longer.
         compiler_options=compiler_options(jax.default_backend(), quick=True),

@@ -201,3 +201,16 @@ def test_config_rejects_unknown_keys_and_options(make_config):
         config.learnign_rate = 1.0
     with pytest.raises(ValueError, match="stage=adversarial is not one of"):
         make_config("adversarial")
+
+
+@pytest.mark.parametrize(
+    ("platform", "version", "donated"),
+    [
+        ("cpu", (0, 5, 3), ()),
+        ("cpu", (0, 7, 2), (0,)),
+        ("tpu", (0, 5, 3), (0,)),
+    ],
+)
+def test_state_is_donated_where_that_works(platform, version, donated, monkeypatch):
+    monkeypatch.setattr(jax, "__version_info__", version)
+    assert plan.donated_state(platform) == donated
