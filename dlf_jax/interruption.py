@@ -155,9 +155,8 @@ def _watch(reader: int, numbers: list[int]) -> None:
         # Not through sys.stderr, whose lock the main thread may hold.
         if not _failed:
             os.write(2, (_ERASE_LINE * os.isatty(2) + line).encode())
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), 2
-        )  # silences everything after the line
+        # Nothing else is printed after the line.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _kill_children()
     cleaner = threading.Thread(target=_clean, daemon=True)
     cleaner.start()

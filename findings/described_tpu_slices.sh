@@ -41,7 +41,7 @@ jax.config.update("jax_platforms", "cpu")
 
 
 def memory(device):
-    """What the compiler says is there, when asked for 240 GiB."""
+    """Memory that the compiler reports when asked for 240 GiB."""
     large = jax.ShapeDtypeStruct(
         (1 << 20, 120 << 10), jnp.bfloat16, sharding=SingleDeviceSharding(device)
     )

@@ -38,7 +38,7 @@ def count_tokens(
 
     @partial(jax.jit, compiler_options=compiler_options(jax.default_backend()))
     def tokenize(params: Params, batch: Array) -> Array:
-        rate = jnp.zeros(len(batch), jnp.int32)  # which tokens do not depend on
+        rate = jnp.zeros(len(batch), jnp.int32)  # tokens are equal at all rates
         variables = {"params": params}
         image = to_signed(batch)
         return DLF(config).apply(variables, image, rate, method="analyze").tokens

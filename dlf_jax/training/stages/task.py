@@ -93,7 +93,7 @@ class Task(abc.ABC):
     def reconstruct(
         self, params: Params, image: Float[Array, "B H W 3"], rate: Int[Array, ""]
     ) -> tuple[Float[Array, "B H W 3"], Float[Array, "B"] | None]:
-        """Reconstructs images for validation.
+        """Reconstructs images for validation, in tasks with `num_reconstructions`.
 
         Args:
           params: all parameters of the stage.
