@@ -44,6 +44,8 @@ def check_output(
         raise UserError(f"{path} is a file already: name a folder")
     if os.path.isfile(path) and not overwrite:
         raise UserError(f"{path} exists already: use --force to overwrite it")
+    if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
+        raise UserError(f"no permission to read the folder {path}")
     if os.path.isdir(path) and os.listdir(path) and not overwrite:
         raise UserError(f"{path} is not empty: use --force to overwrite its content")
     if not os.path.isdir(parent):

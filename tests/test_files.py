@@ -76,6 +76,17 @@ def test_impossible_folders_are_rejected(tmp_path):
     check_output(tmp_path / "new", overwrite=False, folder=True)
 
 
+@pytest.mark.parametrize(
+    "missing, message", [(os.R_OK, "no permission to read"), (os.W_OK, "to write")]
+)
+def test_folders_without_permission_are_rejected(
+    tmp_path, monkeypatch, missing, message
+):
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & missing)
+    with pytest.raises(UserError, match=message):
+        check_output(tmp_path, overwrite=True, folder=True)
+
+
 @pytest.mark.parametrize("kind", [Path, epath.Path])
 def test_a_block_that_fails_leaves_the_old_file(tmp_path, kind):
     path = kind(tmp_path) / "out"

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from dlf_jax.cli.paths import PATH, TEXT
+from dlf_jax.cli.session import only_errors_of_libraries
 from dlf_jax.extras import needs
 
 
@@ -42,6 +43,7 @@ def export(
     force: bool,
 ) -> None:
     """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
+    only_errors_of_libraries()
     needs("grain", "train")
     from dlf_jax.training.export.export import export as write_model
     from dlf_jax.training.run.checkpointing import absolute

@@ -45,6 +45,14 @@ def limit_options(command: Callable) -> Callable:
     return wrapped
 
 
+def only_errors_of_libraries() -> None:
+    """Hides what libraries log through absl, some at their import, except errors."""
+    from absl import logging
+
+    logging.use_absl_handler()
+    logging.set_verbosity(logging.ERROR)
+
+
 def without_collection(command: Callable) -> Callable:
     """Turns Python's cyclic garbage collection off during a short command.
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from dlf_jax.cli.paths import TEXT
+from dlf_jax.cli.session import only_errors_of_libraries
 from dlf_jax.cli.settings import SettingsCommand, settings_options
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
@@ -43,13 +44,13 @@ def train(
     again.  Ctrl-C saves a checkpoint, too, and ends with status 130; a second Ctrl-C
     ends the run at once.
     """
+    only_errors_of_libraries()
     for library in ("grain", "tensorboardX"):
         needs(library, "train")
     if not workdir:
         raise UserError("name the folder of the run with --workdir")
 
     import jax
-    from absl import logging
 
     from dlf_jax.compile_cache import enable_compile_cache
     from dlf_jax.training.run import loop
@@ -60,9 +61,6 @@ def train(
 
     with contextlib.suppress(Exception):  # stderr may be no file
         faulthandler.enable()  # a run of days that crashes below Python says where
-    # The level is then that of all libraries.
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.ERROR)
     enable_compile_cache()
     folder = absolute(workdir)
     config = config or restored(read_config(folder))

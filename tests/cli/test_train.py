@@ -11,7 +11,6 @@ _CONFIG = "--config=configs/dlf.py"
         ("train", [f"{_CONFIG}:stage=x"], "stage=x is not one of vqgan, tokenizer, "),
         ("train", ["--config=none.py"], "No such file or directory: 'none.py'"),
         ("train", [_CONFIG], "name the folder of the run with --workdir"),
-        ("train", ["--workdir=nowhere"], "nowhere is not the --workdir of a training"),
         (
             "train",
             [_CONFIG, "--config.crop.nokey=1"],
@@ -43,7 +42,6 @@ _CONFIG = "--config=configs/dlf.py"
         ("aot", [_CONFIG, "--topology=v5e:2x2", "--config.steps=0"], "steps must be a"),
         ("aot", [_CONFIG, "--topology=v5e:2x2", "--photo=100"], "128, not 100"),
         ("aot", ["extra"], "unexpected argument extra; see dlf aot --help"),
-        ("export", ["nowhere", "model"], "nowhere is not the --workdir of a training"),
         ("export", ["nowhere", "model", "--dtype=int16"], "'int16' is not one of"),
         ("export", [], "Missing argument 'WORKDIR'. See `dlf export --help`"),
     ],
@@ -54,6 +52,14 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("dlf: ") and message in line
+
+
+@pytest.mark.parametrize("arguments", [("train", "--workdir=x"), ("export", "x", "y")])
+def test_libraries_print_nothing_beside_an_error(repository, dlf_process, arguments):
+    done = dlf_process(*arguments, cwd=repository)
+    assert (
+        done.stderr == f"dlf: {repository}/x is not the --workdir of a training run\n"
+    )
 
 
 @pytest.mark.parametrize(
