@@ -4,11 +4,15 @@ jax writes entries of its cache in place and never replaces one: an entry trunca
 full disk or `kill -9` stays, and every later process warns about it and compiles again.
 jax is therefore given a URL whose path class writes files atomically, begins each with
 a digest, and reports files with another digest as missing, so that jax replaces them.
+
+Each version of Python has a folder of its own: jax compresses entries with zstd in 3.14
+and zlib in 3.13, under the same names, and warns about the others (jax 0.12.0.1).
 """
 
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ from dlf_jax.files import replacing
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 _SCHEME = "dlf-cache://"
 _DIGEST_BYTES = 32
+_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def enable_compile_cache() -> None:
@@ -36,14 +41,14 @@ def enable_compile_cache() -> None:
     if given is None:  # jax looked when it was imported
         given = os.environ.get(_VARIABLE)
     if given is None:
-        url = f"{_SCHEME}{platformdirs.user_cache_dir('dlf_jax')}/compiled"
+        url = f"{_SCHEME}{platformdirs.user_cache_dir('dlf_jax')}/compiled/{_PYTHON}"
     elif not given or given.startswith(_SCHEME):  # kept off; on already
         return
     elif "://" in given:
         url = given
     else:
         # Beside the entries of other programs, which are written without a digest.
-        url = f"{_SCHEME}{os.path.abspath(os.path.expanduser(given))}/dlf_jax"
+        url = f"{_SCHEME}{os.path.abspath(os.path.expanduser(given))}/dlf_jax/{_PYTHON}"
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     if url != jax.config.jax_compilation_cache_dir:

@@ -14,6 +14,7 @@ import dlf_jax
 from dlf_jax import compile_cache
 from dlf_jax.compile_cache import read_entry, write_entry
 
+PYTHON = "python{}.{}".format(*sys.version_info)
 PROGRAM = """
 import jax, dlf_jax
 before = jax.config.jax_compilation_cache_dir
@@ -42,14 +43,14 @@ def run(tmp_path, given):
 
 def test_default_is_the_users_cache_folder(tmp_path):
     folder = run(tmp_path, None)
-    assert folder == str(tmp_path / "home" / "dlf_jax" / "compiled")
+    assert folder == str(tmp_path / "home" / "dlf_jax" / "compiled" / PYTHON)
     assert [name for name in os.listdir(folder) if name.endswith("-cache")]
 
 
 def test_environment_decides(tmp_path):
-    given = tmp_path / "given"
-    assert run(tmp_path, str(given)) == str(given / "dlf_jax")
-    assert [name for name in os.listdir(given / "dlf_jax") if name.endswith("-cache")]
+    given, folder = tmp_path / "given", tmp_path / "given" / "dlf_jax" / PYTHON
+    assert run(tmp_path, str(given)) == str(folder)
+    assert [name for name in os.listdir(folder) if name.endswith("-cache")]
     assert run(tmp_path, "") == "None"
 
 
@@ -60,7 +61,7 @@ def folder(tmp_path, monkeypatch):
     before = {n: getattr(jax.config, f"jax_compilation_cache_{n}") for n in names}
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     dlf_jax.enable_compile_cache()
-    yield tmp_path / "dlf_jax"
+    yield tmp_path / "dlf_jax" / PYTHON
     for name, value in before.items():
         jax.config.update(f"jax_compilation_cache_{name}", value)
     compilation_cache.reset_cache()
@@ -105,6 +106,7 @@ def test_a_damaged_entry_is_replaced(folder, damage):
 
 
 def test_a_folder_that_cannot_be_made_does_no_harm(folder):
+    folder.parent.mkdir()
     folder.write_text("a file is in the way")
     _compile()
     assert folder.read_text() == "a file is in the way"
