@@ -49,6 +49,7 @@ def test_the_number_of_layers_costs_nothing():
     """Model directories may come from anyone: layers are not listed to check them."""
     layers = 10**12
     trunk = dataclasses.replace(VARIANTS["dlf-l"].encoder, num_layers=layers)
+    dataclasses.replace(VARIANTS["dlf-l"])  # type checks are compiled once
     tracemalloc.start()
     config = dataclasses.replace(
         VARIANTS["dlf-l"], encoder=trunk, encoder_interactions=(0, layers - 1)
