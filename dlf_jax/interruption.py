@@ -41,7 +41,12 @@ def run(main: Callable[[], None]) -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in numbers:
         signal.signal(number, _nothing)
-    threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
+    # Both start now: Python 3.12 starts no thread once a program is at its end.
+    due = threading.Event()
+    cleaner = threading.Thread(target=_clean, args=(due,), daemon=True)
+    cleaner.start()
+    watching = reader, numbers, due, cleaner
+    threading.Thread(target=_watch, args=watching, daemon=True).start()
     # Registered first, hence called last: from then on Python would die of signals.
     atexit.register(_ignore, numbers)
     try:
@@ -144,7 +149,9 @@ def _nothing(number: int, frame: object) -> None:
     """Handles signals in the main thread, where `_watch` acts on them instead."""
 
 
-def _watch(reader: int, numbers: list[int]) -> None:
+def _watch(
+    reader: int, numbers: list[int], due: threading.Event, cleaner: threading.Thread
+) -> None:
     """Waits for a signal and ends the process; runs in a thread of its own."""
     global _left_to_others
     while (number := os.read(reader, 1)[0]) not in numbers or _left_to_others:
@@ -158,13 +165,14 @@ def _watch(reader: int, numbers: list[int]) -> None:
         # Nothing else is printed after the line.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _kill_children()
-    cleaner = threading.Thread(target=_clean, daemon=True)
-    cleaner.start()
+    due.set()
     cleaner.join(_CLEANING_S)
     os._exit(128 + number)
 
 
-def _clean() -> None:
+def _clean(due: threading.Event) -> None:
+    """Removes unfinished files when that is due; runs in a thread of its own."""
+    due.wait()
     _ending.acquire()
     for clean in reversed(_cleaners):
         with contextlib.suppress(Exception):
