@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterator
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _CLEANING_S = 5.0  # longest time to remove unfinished files
 _ERASE_LINE = "\r\x1b[K"
+_END = 0  # no signal; to `_watch`, from a program that has ended
 
 _cleaners: list[Callable[[], object]] = []
 _ending = threading.RLock()  # held once cleaning begins
-_heard = threading.Event()
+_all_heard = threading.Event()
 _left_to_others = 0
 _failed = False  # with an error already printed
 
@@ -55,8 +56,9 @@ def run(main: Callable[[], None]) -> None:
         _failed = bool(stop.code)
         raise
     finally:
-        if _heard.is_set():  # `_watch` ends the process, whatever the error here
-            threading.Event().wait()
+        # After a signal, `_watch` ends the process instead, whatever the error here.
+        os.write(writer, bytes([_END]))
+        _all_heard.wait()
 
 
 @contextlib.contextmanager
@@ -156,7 +158,8 @@ def _watch(
     global _left_to_others
     while (number := os.read(reader, 1)[0]) not in numbers or _left_to_others:
         _left_to_others -= number in numbers
-    _heard.set()
+        if number == _END:
+            _all_heard.set()
     line = f"dlf: {_WORDS[number]}\n"
     with contextlib.suppress(OSError):
         # Not through sys.stderr, whose lock the main thread may hold.
@@ -167,6 +170,7 @@ def _watch(
     _kill_children()
     due.set()
     cleaner.join(_CLEANING_S)
+    _kill_children()  # the main thread may have started others in the meantime
     os._exit(128 + number)
 
 
