@@ -90,6 +90,30 @@ def replacing(path: _AnyPath) -> Iterator[_AnyPath]:
         temporary.replace(path)
 
 
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[None]:
+    """Creates a folder and its parents; a new folder that stays empty is removed.
+
+    Raises:
+      UserError: the folder cannot be created.
+    """
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise UserError(f"{path} is a file already: name a folder")
+    new = not os.path.exists(path)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot create the folder {path}: {reason(error)}") from error
+    with interruption.cleaning(partial(remove_if_empty, path) if new else lambda: None):
+        yield
+
+
+def remove_if_empty(folder: str | os.PathLike) -> None:
+    """Removes a folder, unless it holds files."""
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+
+
 def is_temporary(name: str) -> bool:
     """Returns whether a name is a temporary one of `replacing`."""
     return name.startswith(".dlf-") and name.endswith(".tmp")
