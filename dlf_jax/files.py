@@ -45,14 +45,14 @@ def check_output(
     if os.path.isfile(path) and not overwrite:
         raise UserError(f"{path} exists already: use --force to overwrite it")
     if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
-        raise UserError(f"no permission to read the folder {path}")
+        raise UserError(f"no permission to read the folder {path}: choose another one")
     if os.path.isdir(path) and os.listdir(path) and not overwrite:
         raise UserError(f"{path} is not empty: use --force to overwrite its content")
     if not os.path.isdir(parent):
-        raise UserError(f"there is no folder {parent}")
+        raise UserError(f"there is no folder {parent}: create it first")
     existing = os.path.isdir(path) or _is_special(path)
     if not os.access(path if existing else parent, os.W_OK):
-        raise UserError(f"no permission to write {path}")
+        raise UserError(f"no permission to write {path}: choose another folder")
 
 
 def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:

@@ -215,8 +215,8 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
         if "parts" in description:
             raise UserError(
                 f"{directory} holds only parts of a codec "
-                f"({', '.join(description['parts'])}), for training to start from: "
-                "it cannot compress"
+                f"({', '.join(description['parts'])}) and cannot compress: use it as "
+                "--config.init_from of `dlf train`"
             )
         if description["gaussian_tables"] != gaussian_tables_digest():
             raise UserError(

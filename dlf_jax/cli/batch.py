@@ -5,7 +5,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import click
 
@@ -42,6 +42,7 @@ class Result:
     warning: str = ""
 
 
+@runtime_checkable
 class Work(Protocol):
     """Work of a command.
 

@@ -162,10 +162,12 @@ def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
         if path.is_dir():
             inside = [p for p in photos_in(path) if out not in p.resolve().parents]
             if not inside:
-                raise UserError(f"there are no images in {path}")
+                raise UserError(
+                    f"there are no images in {path}: name a folder of photos"
+                )
             files += inside
         elif path.exists() and not path.is_file():  # pipes can be read only once
-            raise UserError(f"{path} is not a regular file")
+            raise UserError(f"{path} is not a regular file: name photos or folders")
         else:
             files.append(path)
     if not files:

@@ -54,7 +54,7 @@ def style_options(command: Callable) -> Callable:
     @functools.wraps(command)
     def wrapped(as_json: bool, quiet: bool, verbose: bool, **kwargs):
         if quiet and verbose:
-            raise click.UsageError("--quiet and --verbose exclude each other.")
+            raise click.UsageError("Use either --quiet or --verbose.")
         return command(style=Style(as_json, quiet, verbose), **kwargs)
 
     return wrapped

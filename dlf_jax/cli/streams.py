@@ -166,7 +166,7 @@ def _check_open(name: str, descriptor: int) -> None:
     """Raises UserError for a standard stream that was closed when Python started."""
     streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     if descriptor < len(streams) and streams[descriptor] is None:
-        raise UserError(f"{name} is closed")
+        raise UserError(f"{name} is closed: name a file")
 
 
 class _Stream(click.ParamType):

@@ -51,9 +51,11 @@ class Coder:
         try:
             return importlib.import_module(f"dlf_jax.entropy_coding.{self.module}")
         except ImportError as error:
+            reason, *_ = [*str(error).splitlines(), ""]
             raise UserError(
                 f"the entropy coder {self.name!r} needs {self.library}, which is not "
-                f"installed or does not load here ({error})".splitlines()[0]
+                f"installed or does not load here ({reason}): requirements.txt of the "
+                "repository has the releases that fit"
             ) from error
 
 
