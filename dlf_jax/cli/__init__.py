@@ -77,7 +77,7 @@ class _Program(click.Group):
     def invoke(self, context: click.Context) -> Any:
         """Runs a command, with errors that know its name."""
         try:
-            with enough_memory(context.invoked_subcommand):
+            with enough_memory(lambda: context.invoked_subcommand):
                 return super().invoke(context)
         except KeyboardInterrupt:  # after which click would print an empty line
             raise click.exceptions.Exit(_fail("interrupted", _INTERRUPTED)) from None

@@ -96,7 +96,7 @@ class Files:
     def work(self, source: Input, output: Output | None = None) -> Iterator[None]:
         """Reports errors of the work on a file in this block."""
         try:
-            with enough_memory(self._command):
+            with enough_memory(lambda: self._command):
                 yield
         except UserError as error:
             if self.alone:

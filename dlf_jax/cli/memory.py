@@ -1,7 +1,7 @@
 """Errors about too little memory, with the remedy for each command."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from dlf_jax.errors import UserError
 
@@ -23,21 +23,21 @@ _TOO_LARGE = {
 
 
 @contextlib.contextmanager
-def enough_memory(command: str | None) -> Iterator[None]:
+def enough_memory(command: Callable[[], str]) -> Iterator[None]:
     """Turns the exceptions of too little memory into a UserError.
 
     Args:
-      command: name of the command at work.
+      command: returns the name of the command at work.
     """
     try:
         yield
     except MemoryError:
-        what = _TOO_LARGE[command]
+        what = _TOO_LARGE[command()]
         raise UserError(f"there is not enough memory for {what}") from None
     except RuntimeError as error:  # of XLA
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        what = _TOO_LARGE[command]
+        what = _TOO_LARGE[command()]
         raise UserError(
             f"the device has not enough memory for {what} ({error})"
         ) from error

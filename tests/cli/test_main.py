@@ -6,9 +6,9 @@ import platform
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 
 import jax
-import jaxlib
 import pytest
 
 import dlf_jax
@@ -42,7 +42,7 @@ def test_version_tells_bug_reports_about_versions_devices_and_models(dlf, monkey
     assert first == f"dlf, version {dlf_jax.__version__}"
     facts = dict(line.split(maxsplit=1) for line in lines)
     assert facts["python"].startswith(f"{platform.python_version()}, ")
-    assert facts["jax"] == f"{jax.__version__}, jaxlib {jaxlib.__version__}"
+    assert facts["jax"] == f"{jax.__version__}, jaxlib {version('jaxlib')}"
     assert facts["device"] == "cpu" and facts["processor"].endswith(" cores")
     fingerprint = stored_fingerprint("dlf-nano").hex()
     assert model.split() == ["model", "dlf-nano", fingerprint]
