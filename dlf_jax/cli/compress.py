@@ -3,7 +3,7 @@
 import dataclasses
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -105,11 +105,15 @@ class _Compress:
             lines.append(str(quality))
         return Result(facts | {"encode_s": seconds}, lines, began, seconds, quality)
 
-    def summary(self, results: Sequence[Result]) -> Iterator[str]:
-        """Yields size, rate and quality of all files."""
-        if results:
-            yield f"{sum(result.facts['bytes'] for result in results):,} bytes"
-            bpp = statistics.fmean(result.facts["bpp"] for result in results)
-            yield f"mean {bpp:.4f} bpp"
-            if self.metrics:
-                yield str(mean([result.quality for result in results]))
+    def summary(self, results: Sequence[Result]) -> list[str]:
+        """Returns size, rate and quality of all files."""
+        if not results:
+            return []
+        bpp = statistics.fmean(result.facts["bpp"] for result in results)
+        parts = [
+            f"{sum(result.facts['bytes'] for result in results):,} bytes",
+            f"mean {bpp:.4f} bpp",
+        ]
+        if self.metrics:
+            parts.append(str(mean([result.quality for result in results])))
+        return parts

@@ -93,6 +93,8 @@ def evaluate(
         needs(package, "evaluate")
     # Several processes share a GPU.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    import pandas as pd
+
     from dlf_jax.evaluation import summary
     from dlf_jax.evaluation.cache import Cache
     from dlf_jax.evaluation.distances import feature_distances
@@ -121,8 +123,15 @@ def evaluate(
         files, specs, names, cache=cache, processes=processes, bar=not style.quiet
     )
     averages = summary.means(summary.per_image(measurements, names), names)
+    as_text = not (style.json or style.quiet)
+    if as_text:
+        click.echo(summary.formatted(averages).to_string(index=False))
     distances = feature_distances(measurements, network) if network else []
-    _print(averages, distances, style)
+    if style.json:
+        _print_objects(averages, distances)
+    elif as_text and distances:
+        table = pd.DataFrame(distances)
+        click.echo(table.to_string(index=False, float_format="%.4f"))
     if out:
         write_outputs(
             out,
@@ -132,25 +141,15 @@ def evaluate(
             published=curves,
             distances=distances,
         )
-        if not (style.json or style.quiet):
+        if as_text:
             click.echo(out / "report.html")
 
 
-def _print(averages: "pandas.DataFrame", distances: list[dict], style: Style) -> None:
-    """Prints the means, and distances of features if there are any."""
-    import pandas as pd
-
-    from dlf_jax.evaluation import summary
-
-    if style.json:
-        further = {(row["codec"], row["setting"]): row for row in distances}
-        for row in averages.to_dict("records"):
-            click.echo(as_line(row | further.get((row["codec"], row["setting"]), {})))
-    elif not style.quiet:
-        click.echo(summary.formatted(averages).to_string(index=False))
-        if distances:
-            table = pd.DataFrame(distances)
-            click.echo(table.to_string(index=False, float_format="%.4f"))
+def _print_objects(averages: "pandas.DataFrame", distances: list[dict]) -> None:
+    """Prints means, with distances of features if there are any, as JSON."""
+    further = {(row["codec"], row["setting"]): row for row in distances}
+    for row in averages.to_dict("records"):
+        click.echo(as_line(row | further.get((row["codec"], row["setting"]), {})))
 
 
 def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:

@@ -4,7 +4,7 @@ import contextlib
 
 import click
 
-from dlf_jax.cli.batch import Files
+from dlf_jax.cli.failures import Files
 from dlf_jax.cli.reports import Style, as_line, file_facts, json_option
 from dlf_jax.cli.session import errors_about
 from dlf_jax.cli.streams import INPUT, Input
