@@ -1,6 +1,6 @@
 """A photo beside its DLF file and a VVC file of the same size.
 
-  python launch/same_size.py launch/assets/coffee.png --rate 1 -o same_size.jpg
+python launch/same_size.py launch/assets/coffee.png --rate 1 -o same_size.jpg
 """
 
 import functools
