@@ -207,6 +207,7 @@ def test_logs_with_gaps_are_read(repository, tmp_path):
     assert (tmp_path / "out" / "training_log.jsonl").read_text() == ""
 
 
+@pytest.mark.slow
 def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
     make_model(tmp_path / "tiny")
     rng = np.random.default_rng(0)

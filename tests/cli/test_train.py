@@ -54,6 +54,7 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
     assert line.startswith("dlf: ") and message in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("train", "--workdir=x"), ("export", "x", "y")])
 def test_libraries_print_nothing_beside_an_error(repository, dlf_process, arguments):
     done = dlf_process(*arguments, cwd=repository)
