@@ -294,6 +294,26 @@ def test_throughput_of_a_stage(repository, parts):
 
 
 @pytest.mark.slow
+def test_profile_of_a_step(repository):
+    done = run_python(
+        "launch/studies/throughput/profile_step.py",
+        *("--config=configs/dlf.py:preset=smoke,stage=tokenizer", "--depth=1"),
+        cwd=repository,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tokenizer, 4 images: ")
+    operations, modules = (
+        dict(
+            (cells[1].strip(), float(cells[2]))
+            for cells in (line.split("|") for line in table.splitlines()[2:])
+        )
+        for table in done.stdout.split("\n\n")[1:]
+    )
+    assert operations["dot"] > 0
+    assert any(re.match("encoder.* backward", name) for name in modules)
+
+
+@pytest.mark.slow
 def test_quickstart_from_nothing_and_again(source_copy, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
