@@ -1,10 +1,10 @@
 """Sources of encoded photos, with random access, named by a string.
 
-  /path, folder:/path           photos in a folder, see `dlf_jax.data.folders`
-  tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder prepared as array_record;
-                                the default split is "train"
-  array_record:/path/*.arecord  array_record files; a record is the bytes of an image
-                                file, such as a JPEG
+    /path, folder:/path           photos in a folder, see `dlf_jax.data.folders`
+    tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder prepared as
+                                  array_record; the default split is "train"
+    array_record:/path/*.arecord  array_record files; a record is the bytes of an image
+                                  file, such as a JPEG
 
 Commas separate several sources.  TensorFlow is not needed, except once by some builders
 for `tfds.builder(NAME, file_format="array_record").download_and_prepare()`.  The
