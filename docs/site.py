@@ -2,14 +2,21 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import Abort
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _PACKAGE = _REPOSITORY / "dlf_jax"
 _REFERENCE = re.compile(r"docs/([\w-]+)\.md#([\w-]+)")
+# An entry "low, high: ..." of a docstring, whose second name is taken for a type.
+_NAMES = re.compile(
+    r"<code>(?:<[^>]*>)?(\w+,)(?:<[^>]*>)?</code></td>\s*<td>\s*<code>(.+)</code>"
+)
+_TARGET = re.compile(r'(?:href|src)="([^":#?]+)["#?]')
 _LINK = re.compile(r"\[([^\[\]]+)\]\(([^()\s#:]+)\)")
 
 
@@ -31,7 +38,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages."""
     texts = {part: f"# dlf_jax.{part}\n\n::: dlf_jax.{part}\n" for part in _parts()}
-    texts["dlf_jax"] = "# dlf_jax\n\n::: dlf_jax.api\n"
+    texts["dlf_jax"] = "# dlf_jax\n\n::: dlf_jax.api\n\n::: dlf_jax.errors.UserError\n"
     for part, text in texts.items():
         files.append(File.generated(config, _page(part), content=text))
     return files
@@ -50,7 +57,23 @@ def on_page_markdown(
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns the references of docstrings, such as docs/format.md#header, to links."""
+    """Renders conventions of our docstrings that mkdocstrings does not know."""
     if page.file.src_uri.startswith("docs/reference/"):
         html = _REFERENCE.sub(r'<a href="../\1.html#\2">\g<0></a>', html)
+        html = _NAMES.sub(r"<code>\1 \2</code></td>\n<td>", html)
+        html = html.replace("\b", "")  # of click: no new line breaks
     return html
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Ends with an error if a page needs a file that the site lacks."""
+    site = Path(config.site_dir)
+    pages = [path for path in site.rglob("*.html") if path.name != "404.html"]
+    missing = {
+        f"{page.relative_to(site)}: {target}"
+        for page in pages
+        for target in _TARGET.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / unquote(target)).exists()
+    }
+    if missing:
+        raise Abort("\n".join(["These targets are missing:", *sorted(missing)]))
