@@ -234,7 +234,7 @@ class Codec:
             )
         if header.rate >= self.num_rates:
             raise UserError(
-                f"the file is damaged, with rate {header.rate}: copy it again"
+                f"the file is damaged: there is no rate {header.rate}; copy it again"
             )
         layout = self._layout(header.height, header.width)
         if len(file.payload) < layout.min_payload and not damaged:
