@@ -1,6 +1,6 @@
 """Writes the address of the repository into files; see launch/set_repository.sh.
 
-[project.urls] of pyproject.toml is the place from which other programs read the address.
+Other programs read the address in [project.urls] of pyproject.toml.
 Before the first run no file has an address or a badge that needs one.
 """
 

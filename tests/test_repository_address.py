@@ -32,7 +32,9 @@ def _addresses(texts: dict[str, str]) -> dict[str, str]:
     """The address in each file; "" for none."""
     urls = tomllib.loads(texts["pyproject.toml"])["project"].get("urls", {})
     site = re.search(r"^repo_url: (.*)$", texts["docs/mkdocs.yml"], re.MULTILINE)
-    tests = re.search(r"\]\((\S+)/actions/workflows/tests\.yml\)", texts["README.md"])
+    tests = re.search(
+        r"\((https://[^()\s]+)/actions/workflows/tests\.yml\)", texts["README.md"]
+    )
     found = {
         "pyproject.toml": urls.get("Repository", ""),
         "CITATION.cff": yaml.safe_load(texts["CITATION.cff"]).get(
