@@ -78,6 +78,7 @@ def test_writes_an_address_and_replaces_it_by_another(checkout):
     assert _set(checkout, _FIRST).returncode == 0
     first = _texts(checkout)
     assert set(_addresses(first).values()) == {_FIRST}
+    assert len(first["README.md"].splitlines()) <= 150
     assert _set(checkout, _FIRST + ".git").returncode == 0
     assert _texts(checkout) == first
 
