@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the documentation site into runs/site, in an environment of its own (.venv-docs).
-# Warnings are errors, except with --quiet: of mkdocs, such as a link without a target, and of docstrings.
+# Warnings are errors, such as a link without a target or a page that is not in the navigation.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/environment.sh
