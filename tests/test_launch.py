@@ -66,6 +66,16 @@ def test_says_so_where_python_is_too_old(script, source_copy, tmp_path):
     assert "Python 3.11 or newer was not found" in done.stderr
 
 
+@pytest.mark.parametrize("target", [0, 10, 44, 45, 46, 340, 1000])
+def test_same_size_finds_the_nearest_file(repository, monkeypatch, target):
+    monkeypatch.syspath_prepend(repository / "launch")
+    script = runpy.run_path(str(repository / "launch" / "same_size.py"))
+    sizes = {qp: 10 * (64 - qp) for qp in range(30, 64)}
+    qp, data = script["nearest_size"](lambda qp: bytes(sizes[qp]), target)
+    errors = [abs(size - target) for size in sizes.values()]
+    assert len(data) == sizes[qp] and abs(len(data) - target) == min(errors)
+
+
 def test_side_by_side_shows_both_images(repository, tmp_path):
     Image.new("RGB", (50, 20), "red").save(tmp_path / "a.png")
     Image.new("L", (50, 20), 0).save(tmp_path / "b.png")

@@ -59,7 +59,8 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
 def test_libraries_print_nothing_beside_an_error(repository, dlf_process, arguments):
     done = dlf_process(*arguments, cwd=repository)
     assert (
-        done.stderr == f"dlf: {repository}/x is not the --workdir of a training run\n"
+        done.stderr == f"dlf: {repository}/x is not the --workdir of a training run: "
+        "name one, or start it with `dlf train --config`\n"
     )
 
 
