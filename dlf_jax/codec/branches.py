@@ -105,7 +105,7 @@ class _Known:
 
     def __init__(self, parts: Int[np.ndarray, "4 M"]):
         self._parts = iter(parts)
-        self.rows: list[Int[np.ndarray, "M"]] = []
+        self.rows: list[np.ndarray] = []
 
     def decode(self, rows: Int[np.ndarray, "M"]) -> Int[np.ndarray, "M"]:
         self.rows.append(rows)
