@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def read_log(workdir: Path) -> list[dict[str, float]]:
+def read_log(workdir: Path) -> list[dict[str, int | float]]:
     """Reads the log of a run; for repeated steps the last row counts.
 
     Values that are not finite, and truncated lines, are dropped.
@@ -17,7 +17,7 @@ def read_log(workdir: Path) -> list[dict[str, float]]:
     Returns:
       Rows by step, rounded to four digits, those of validation apart.
     """
-    rows: dict[tuple[int, bool], dict[str, float]] = {}
+    rows: dict[tuple[int, bool], dict[str, int | float]] = {}
     for line in (workdir / "metrics.jsonl").read_text().splitlines():
         try:
             row = json.loads(line)
@@ -36,7 +36,7 @@ def read_log(workdir: Path) -> list[dict[str, float]]:
 
 
 def draw(
-    logs: Mapping[str, Sequence[Mapping[str, Any]]], panels: Mapping[str, str]
+    logs: Mapping[str, Sequence[Mapping[str, int | float]]], panels: Mapping[str, str]
 ) -> Any:
     """Plots consecutive runs, a panel below the other.
 
