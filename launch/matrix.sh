@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tests every row of launch/matrix.txt in its own environment (.venv-matrix-ROW): quickstart
-# without extras, the fast tests, with the notebooks in row colab, and whether every row reads the
-# files and checkpoints of every other row. Results go to runs/matrix; `python launch/versions.py table` writes
-# docs/versions.md.
+# without extras, the fast tests (in row colab also the notebooks), and whether every row reads
+# the files and checkpoints of every other row. Results go to runs/matrix;
+# `python launch/versions.py table` writes docs/versions.md.
 #
 #   bash launch/test.sh --matrix             every row
 #   bash launch/test.sh --matrix 3.13 colab  these rows
