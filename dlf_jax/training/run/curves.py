@@ -62,7 +62,9 @@ def draw(
         start, lines = 0, {}
         for name, rows in logs.items():
             axes.axvline(start, color="grey", lw=0.8)
-            axes.annotate(name, (start, 1), xycoords=("data", "axes fraction"))
+            below_the_top = {"xytext": (3, -11), "textcoords": "offset points"}
+            corner = ("data", "axes fraction")
+            axes.annotate(name, (start, 1), xycoords=corner, **below_the_top)
             for row in rows:
                 for key, value in row.items():
                     if key.startswith(prefix):
