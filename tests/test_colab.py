@@ -19,7 +19,7 @@ from dlf_jax.data.image_io import read_image
 # Notebook -> values of its forms with which it takes a minute or two.
 _FORMS: dict[str, dict[str, Any]] = {
     "01_compress": {"LONGEST_SIDE": 256, "RATE": 3},
-    "02_train": {"SIZE": "toy", "STEPS": 4, "BATCH": 2, "HELD_OUT": 2}
+    "02_train": {"SIZE": "toy", "STEPS": 4, "BATCH": 2, "HELD_OUT": 0}
     | {"PHOTOS": "photos.zip", "TOKEN_CROPS": 16},
     "03_compare": {"CROP": 192, "CODECS": "dlf:dlf-nano@0,avif,jpeg,vvc@51,vvc@57"}
     | {"METRICS": "psnr,ms_ssim", "INSTALL_TFC": False},
