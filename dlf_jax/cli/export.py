@@ -42,7 +42,7 @@ def export(
     best: bool,
     force: bool,
 ) -> None:
-    """Writes the newest checkpoint in WORKDIR as a model into DIRECTORY."""
+    """Writes the last checkpoint of WORKDIR as a model DIRECTORY."""
     only_errors_of_libraries()
     needs("grain", "train")
     from dlf_jax.training.export.export import export as write_model
