@@ -13,8 +13,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from PIL import Image
+from safetensors import safe_open
 
+from dlf_jax.checkpoints.name_map import name_map
 from dlf_jax.data.image_io import read_image
+from dlf_jax.models.variants import VARIANTS
 
 # Notebook -> values of its forms with which it takes a minute or two.
 _FORMS: dict[str, dict[str, Any]] = {
@@ -269,6 +272,15 @@ def test_compare_notebook_runs(execute, clone):
     assert pictures["curves"] == 2
     report = (clone / "runs" / "compare" / "report.html").read_text()
     assert "BD-rate against vvc" in report
+
+
+@pytest.mark.slow
+def test_the_stand_in_has_all_official_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (cell,) = [c for c in _code(_read("04_convert_official")) if c.id == "checkpoint"]
+    exec(compile(cell.source, cell.id, "exec"), {"Path": Path})
+    with safe_open("stand_in.safetensors", "numpy") as file:
+        assert set(file.keys()) == name_map(VARIANTS["dlf-l"]).keys()
 
 
 @pytest.mark.slow
