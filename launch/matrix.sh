@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tests every row of launch/matrix.txt in its own environment (.venv-matrix-ROW): quickstart
-# without extras, the fast tests, and whether every row reads the files and checkpoints of every
-# other row. Results go to runs/matrix; `python launch/versions.py table` writes
-# docs/versions.md.
+# without extras, the fast tests (in row colab also the notebooks), and whether every row reads
+# the files and checkpoints of every other row. Results go to runs/matrix;
+# `python launch/versions.py table` writes docs/versions.md.
 #
 #   bash launch/test.sh --matrix             every row
 #   bash launch/test.sh --matrix 3.13 colab  these rows
@@ -18,13 +18,15 @@ row() {
 # try_row NAME PYTHON CONSTRAINTS EXTRAS
 try_row() {
   local environment=.venv-matrix-$1 constraints=${3#-} results=runs/matrix/$1 status
+  local selection="not slow"
+  [ "$1" != colab ] || selection+=" or notebook"
   rm -rf "$results" && mkdir -p "$results" || return
   PYTHON=$2 CONSTRAINTS=$constraints bash launch/quickstart.sh "$environment" &&
     touch "$results/quickstart"
   PYTHON=$2 make_environment "$environment" "$4" "$constraints" || return
   "$environment/bin/python" launch/versions.py write "$1" || return
   "$environment/bin/python" -m pytest -q -n auto --maxprocesses 4 --dist loadfile \
-    --no-loadscope-reorder -m "not slow" --junitxml "$results/tests.xml"
+    --no-loadscope-reorder -m "$selection" --junitxml "$results/tests.xml"
   status=$?
   "$environment/bin/python" launch/versions.py record "$1" || return
   [ -e "$results/quickstart" ] && return $status

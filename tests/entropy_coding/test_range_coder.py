@@ -4,9 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlf_jax.entropy_coding.range_coder import Decoder, Encoder
+from dlf_jax.entropy_coding.range_coder import Decoder, Encoder, information
 from dlf_jax.entropy_coding.tables import Distribution
 from dlf_jax.entropy_coding.token_tables import token_distributions, uniform_frequencies
+from tests.entropy_coding import streams
 from tests.entropy_coding.streams import GAUSSIANS
 
 
@@ -53,6 +54,17 @@ def test_uneven_symbols_match_exact_arithmetic():
     encoder.encode(symbols, np.zeros(7, np.int32))
     exact = ExactDecoder(encoder.finish())
     assert [exact.next(256 * row.cdf) for _ in symbols] == list(symbols)
+
+
+def test_information_of_each_symbol():
+    rng = np.random.default_rng(0)
+    symbols, rows = streams.gaussian_symbols(rng, 500, spread=4.0)
+    bits = information(symbols, rows, GAUSSIANS)
+    for symbol, row, found in zip(symbols, rows, bits, strict=True):
+        assert found == streams.information([symbol], np.array([row]))
+    encoder = Encoder(GAUSSIANS)
+    encoder.encode(symbols, rows)
+    assert abs(len(encoder.finish()) - bits.sum() / 8) < 2
 
 
 def test_literal_streams():

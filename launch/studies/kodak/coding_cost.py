@@ -20,6 +20,7 @@ from dlf_jax.data.image_io import read_image
 from dlf_jax.entropy.four_step import FourStepContext
 from dlf_jax.entropy_coding.coders import CODERS
 from dlf_jax.entropy_coding.fixed_point import ONE
+from dlf_jax.entropy_coding.range_coder import information
 from dlf_jax.entropy_coding.tables import load_gaussian_tables
 from dlf_jax.training.run.checkpointing import absolute, averaged, load_state
 
@@ -34,14 +35,7 @@ class Meter:
 
     def encode(self, symbols, rows):
         """Adds the information content of symbols under the Gaussian tables."""
-        for symbol, row in zip(symbols[rows >= 0], rows[rows >= 0], strict=True):
-            distribution = GAUSSIANS[row]
-            (interval,) = distribution.intervals(np.array([symbol]))
-            self.bits += distribution.bits[interval]
-            if interval == distribution.size:
-                entry = symbol - distribution.offset
-                value = -2 * entry if entry < 0 else 2 * (entry - interval) + 1
-                self.bits += 4 + np.floor(np.log2(value))
+        self.bits += information(symbols, rows, GAUSSIANS).sum()
 
 
 class FloatContext:
