@@ -22,27 +22,24 @@ def first_match(path: str, rules: Rules) -> tuple[str, str] | None:
     return next((rule for rule in rules if re.fullmatch(rule[0], path)), None)
 
 
-def match_rules(tree: Params, rules: Rules, *, all_rules: bool = True) -> Params:
+def match_rules(tree: Params, rules: Rules) -> Params:
     """Returns the label of every leaf.
 
     Args:
       tree: nested dictionaries of parameters.
-      rules: ordered (regex, label) pairs; a regex must match the whole path.
-      all_rules: require that every rule matches a parameter.
+      rules: ordered (regex, label) pairs; a regex must match the whole path.  A rule
+        may match nothing: some sizes have no shift masks, for example.
 
     Returns:
       Tree of labels with the structure of `tree`.
 
     Raises:
-      ValueError: a parameter has no rule, or a rule has no parameter.
+      ValueError: a parameter has no rule.
     """
     found = {path: first_match(path, rules) for path in flatten(tree)}
     for path, rule in found.items():
         if rule is None:
             raise ValueError(f"no rule says whether {path} is trained")
-    unused = [rule[0] for rule in rules if rule not in found.values()]
-    if unused and all_rules:
-        raise ValueError(f"no parameter matches {', '.join(unused)}")
     labels = {path: rule[1] for path, rule in found.items()}
     return nest(labels)
 

@@ -87,7 +87,7 @@ def make_optimizer(
       A transformation that takes gradients of the trained parameters alone.
 
     Raises:
-      ValueError: `rules` do not fit `params`.
+      ValueError: a parameter has no rule.
     """
     labels = match_rules(params, rules)
     groups = select(labels, trained_paths(params, rules))

@@ -45,7 +45,7 @@ def compute_params(params: Params, dtype: str) -> Params:
     """
     if dtype == _FULL:
         return params
-    labels = flatten(match_rules(params, _COMPUTE_TYPES, all_rules=False))
+    labels = flatten(match_rules(params, _COMPUTE_TYPES))
     types = {_FULL: _FULL, _REDUCED: dtype}
     leaves = {
         path: jnp.asarray(leaf, types[labels[path]])
