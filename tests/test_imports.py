@@ -73,9 +73,10 @@ MAY_IMPORT = {
     | {"entropy_coding", "perceptual", "metrics", "data", "checkpoints"},
     "evaluation": _BASE | {"", "codec", "metrics", "perceptual"} | _PHOTOS,
     "evaluation.tfc": set(),
+    "browser": _NETWORK | {"entropy_coding", "checkpoints"},
     "bulk": _BASE | {"codec", "data.folders", "metrics", "evaluation"} | _PHOTOS,
     "cli": _CODEC
-    | {"", "codec", "data.folders", "metrics", "evaluation", "bulk"}
+    | {"", "codec", "data.folders", "metrics", "evaluation", "bulk", "browser"}
     | _TRAINING_COMMANDS
     | _PHOTOS,
     **dict.fromkeys(
