@@ -216,7 +216,7 @@ def test_an_allowed_import_is_not_reported(module, source):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("dlf_jax", ["train", "tfds", "tfc", "evaluate", "beam"]),
+        ("dlf_jax", ["train", "tfds", "tfc", "evaluate", "beam", "onnx"]),
         ("tests", ["train", "tfds", "test", "evaluate", "beam"]),
     ],
 )

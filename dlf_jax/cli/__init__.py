@@ -16,10 +16,12 @@ from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
+from dlf_jax.cli.demo import demo
 from dlf_jax.cli.evaluate import evaluate
 from dlf_jax.cli.export import export
 from dlf_jax.cli.info import info
 from dlf_jax.cli.models import models
+from dlf_jax.cli.onnx import onnx
 from dlf_jax.cli.train import train
 from dlf_jax.errors import UserError
 from dlf_jax.files import reason
@@ -39,6 +41,8 @@ _TOO_LARGE = {
     "--config.accumulate",
     "export": "this model: use a machine with more memory",
     "convert": "this model: use a machine with more memory",
+    "onnx": "this model: use a machine with more memory",
+    "demo": "this model: use a machine with more memory",
     "aot": "compiling: lower --config.batch_size, --config.crop.size or --photo",
 }
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -148,6 +152,8 @@ for _command in (
     convert,
     train,
     export,
+    onnx,
+    demo,
     aot,
 ):
     main.add_command(_command)
