@@ -93,7 +93,7 @@ async function readPhoto(file) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    throw new Error(`${file.name} is no photo that this browser can read`);
+    throw new Error(`this browser cannot read ${file.name} as a photo`);
   }
   const scale = Math.min(1, Math.sqrt(MAX_PIXELS / (bitmap.width * bitmap.height)));
   const width = Math.max(1, Math.floor(bitmap.width * scale));
