@@ -1,12 +1,12 @@
 """``dlf demo``."""
 
-import contextlib
 import tempfile
 import webbrowser
 from pathlib import Path
 
 import click
 
+from dlf_jax import interruption
 from dlf_jax.cli.paths import PATH, TEXT
 from dlf_jax.cli.session import status
 from dlf_jax.files import check_output
@@ -54,11 +54,12 @@ def demo(
         total = sum(path.stat().st_size for path in files)
         click.echo(f"{directory}: {len(files)} files, {total:,} bytes")
         return
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), port) as server:
-        with status("preparing the page"):
-            write_site(model, Path(folder))
-        click.echo(f"{server.url} (end with Ctrl-C)")
-        if not no_browser:
-            webbrowser.open(server.url)
-        with contextlib.suppress(KeyboardInterrupt):
+    folder = tempfile.TemporaryDirectory()
+    with interruption.cleaning(folder.cleanup):
+        with Server(Path(folder.name), port) as server:
+            with status("preparing the page"):
+                write_site(model, Path(folder.name))
+            click.echo(f"{server.url} (end with Ctrl-C)")
+            if not no_browser:
+                webbrowser.open(server.url)
             server.serve_forever()

@@ -1,4 +1,4 @@
-"""``dlf demo``: the page as files, and served until Ctrl-C."""
+"""``dlf demo``: the page as files, and served until a signal."""
 
 import signal
 import urllib.request
@@ -32,12 +32,18 @@ def test_export_writes_the_page(dlf_process, tiny_model, tmp_path):
     assert done.returncode == 2 and "--force" in done.stderr
 
 
-def test_the_page_is_served_until_interrupted(tiny_model, tmp_path):
+def test_the_page_is_served_until_the_end(tiny_model, tmp_path):
     arguments = "demo", "--port", "0", "--no-browser", "--model", tiny_model
-    with start_python("-m", "dlf_jax", *arguments, cwd=tmp_path) as process:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environment = {"TMPDIR": str(folder)}
+    with start_python(
+        "-m", "dlf_jax", *arguments, cwd=tmp_path, env=environment
+    ) as process:
         url = process.stdout.readline().split()[0]
         with urllib.request.urlopen(url) as page:
             assert b"<title>DLF" in page.read()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         _, err = process.communicate()
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, err) == (128 + signal.SIGTERM, "dlf: terminated\n")
+    assert list(folder.iterdir()) == []
