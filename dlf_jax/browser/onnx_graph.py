@@ -82,10 +82,12 @@ class Graph:
         return self._sizes[key]
 
     def model(self, name: str) -> Any:
-        """The checked `onnx.ModelProto`."""
+        """The checked `onnx.ModelProto`, without unused arrays."""
         helper = self._onnx.helper
+        used = {value for node in self._nodes for value in node.input}
+        initializers = [array for array in self._initializers if array.name in used]
         graph = helper.make_graph(
-            self._nodes, name, self._inputs, self._outputs, self._initializers
+            self._nodes, name, self._inputs, self._outputs, initializers
         )
         opset = helper.make_opsetid("", OPSET)
         version = helper.find_min_ir_version_for([opset])
