@@ -45,14 +45,14 @@ def check_output(
     if os.path.isfile(path) and not overwrite:
         raise UserError(f"{path} exists already: use --force to overwrite it")
     if os.path.isdir(path) and not os.access(path, os.R_OK | os.X_OK):
-        raise UserError(f"no permission to read the folder {path}")
+        raise UserError(f"no permission to read the folder {path}: choose another one")
     if os.path.isdir(path) and os.listdir(path) and not overwrite:
         raise UserError(f"{path} is not empty: use --force to overwrite its content")
     if not os.path.isdir(parent):
-        raise UserError(f"there is no folder {parent}")
+        raise UserError(f"there is no folder {parent}: create it first")
     existing = os.path.isdir(path) or _is_special(path)
     if not os.access(path if existing else parent, os.W_OK):
-        raise UserError(f"no permission to write {path}")
+        raise UserError(f"no permission to write {path}: choose another folder")
 
 
 def write_file(path: str | os.PathLike, data: bytes, overwrite: bool = False) -> None:
@@ -88,6 +88,30 @@ def replacing(path: _AnyPath) -> Iterator[_AnyPath]:
     with interruption.cleaning(partial(temporary.unlink, missing_ok=True)):
         yield temporary
         temporary.replace(path)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[None]:
+    """Creates a folder and its parents; a new folder that stays empty is removed.
+
+    Raises:
+      UserError: the folder cannot be created.
+    """
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise UserError(f"{path} is a file already: name a folder")
+    new = not os.path.exists(path)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot create the folder {path}: {reason(error)}") from error
+    with interruption.cleaning(partial(remove_if_empty, path) if new else lambda: None):
+        yield
+
+
+def remove_if_empty(folder: str | os.PathLike) -> None:
+    """Removes a folder, unless it holds files."""
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def is_temporary(name: str) -> bool:

@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterator
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _CLEANING_S = 5.0  # longest time to remove unfinished files
 _ERASE_LINE = "\r\x1b[K"
+_END = 0  # no signal; to `_watch`, from a program that has ended
 
 _cleaners: list[Callable[[], object]] = []
 _ending = threading.RLock()  # held once cleaning begins
-_heard = threading.Event()
+_all_heard = threading.Event()
 _left_to_others = 0
 _failed = False  # with an error already printed
 
@@ -41,7 +42,12 @@ def run(main: Callable[[], None]) -> None:
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in numbers:
         signal.signal(number, _nothing)
-    threading.Thread(target=_watch, args=(reader, numbers), daemon=True).start()
+    # Both start now: Python 3.12 starts no thread once a program is at its end.
+    due = threading.Event()
+    cleaner = threading.Thread(target=_clean, args=(due,), daemon=True)
+    cleaner.start()
+    watching = reader, numbers, due, cleaner
+    threading.Thread(target=_watch, args=watching, daemon=True).start()
     # Registered first, hence called last: from then on Python would die of signals.
     atexit.register(_ignore, numbers)
     try:
@@ -50,8 +56,9 @@ def run(main: Callable[[], None]) -> None:
         _failed = bool(stop.code)
         raise
     finally:
-        if _heard.is_set():  # `_watch` ends the process, whatever the error here
-            threading.Event().wait()
+        # After a signal, `_watch` ends the process instead, whatever the error here.
+        os.write(writer, bytes([_END]))
+        _all_heard.wait()
 
 
 @contextlib.contextmanager
@@ -144,12 +151,15 @@ def _nothing(number: int, frame: object) -> None:
     """Handles signals in the main thread, where `_watch` acts on them instead."""
 
 
-def _watch(reader: int, numbers: list[int]) -> None:
+def _watch(
+    reader: int, numbers: list[int], due: threading.Event, cleaner: threading.Thread
+) -> None:
     """Waits for a signal and ends the process; runs in a thread of its own."""
     global _left_to_others
     while (number := os.read(reader, 1)[0]) not in numbers or _left_to_others:
         _left_to_others -= number in numbers
-    _heard.set()
+        if number == _END:
+            _all_heard.set()
     line = f"dlf: {_WORDS[number]}\n"
     with contextlib.suppress(OSError):
         # Not through sys.stderr, whose lock the main thread may hold.
@@ -158,13 +168,15 @@ def _watch(reader: int, numbers: list[int]) -> None:
         # Nothing else is printed after the line.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _kill_children()
-    cleaner = threading.Thread(target=_clean, daemon=True)
-    cleaner.start()
+    due.set()
     cleaner.join(_CLEANING_S)
+    _kill_children()  # the main thread may have started others in the meantime
     os._exit(128 + number)
 
 
-def _clean() -> None:
+def _clean(due: threading.Event) -> None:
+    """Removes unfinished files when that is due; runs in a thread of its own."""
+    due.wait()
     _ending.acquire()
     for clean in reversed(_cleaners):
         with contextlib.suppress(Exception):

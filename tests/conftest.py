@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import runpy
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # Before anything imports jax: tests mean the same on every machine, and programs that
 # one run compiled serve the next one (and the processes that tests start).
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# With a folder for each Python, see dlf_jax/compile_cache.py.
 os.environ.setdefault(
-    "JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "jax")
+    "JAX_COMPILATION_CACHE_DIR",
+    str(REPOSITORY / ".pytest_cache" / f"jax-{sys.implementation.cache_tag}"),
 )
 # Most programs run once or twice: optimising them takes longer.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

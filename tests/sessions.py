@@ -44,11 +44,19 @@ def await_handler(process: subprocess.Popen) -> None:
 
 
 def running(process: subprocess.Popen) -> list[str]:
-    """Commands of the session that have not ended."""
+    """Commands of the session that have not ended, seconds after a kill at the latest.
+
+    On a busy machine, processes that were killed are seen a little longer.
+    """
     command = ["ps", "-A", "-o", "pgid=,stat=,args="]
-    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-    found = [line.split(maxsplit=2) for line in lines]
-    return [a for g, s, *a in found if int(g) == process.pid and s[0] != "Z"]
+    until = time.monotonic() + 5.0
+    while True:
+        lines = subprocess.run(command, capture_output=True, text=True).stdout
+        found = [line.split(maxsplit=2) for line in lines.splitlines()]
+        left = [a for g, s, *a in found if int(g) == process.pid and s[0] != "Z"]
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(0.1)
 
 
 def end(process: subprocess.Popen) -> None:

@@ -130,6 +130,12 @@ def test_settings_exist(arguments, get_config):
                 found = found[part]
 
 
+def test_readme_is_short_and_shows_a_picture_first():
+    lines = (_REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+    pictures = [i for i, line in enumerate(lines) if "](launch/assets/" in line]
+    assert len(lines) <= 150 and pictures[0] < 15
+
+
 def test_commands_run(photo, monkeypatch, capsys):
     """One after another, with what the earlier ones left."""
     compress = importlib.import_module("dlf_jax.cli.compress")

@@ -66,4 +66,6 @@ def reading(directory: Path) -> Iterator[None]:
         SafetensorError,
     ) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"model directory {directory} is damaged: {reason}") from error
+        raise UserError(
+            f"model directory {directory} is damaged: {reason}; copy it again"
+        ) from error

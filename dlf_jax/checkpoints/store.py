@@ -39,7 +39,7 @@ from dlf_jax.entropy_coding.integer_context import IntegerContext
 from dlf_jax.entropy_coding.tables import Distribution, gaussian_tables_digest
 from dlf_jax.entropy_coding.token_tables import token_distributions, uniform_frequencies
 from dlf_jax.errors import UserError
-from dlf_jax.files import replacing
+from dlf_jax.files import remove_if_empty, replacing
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.paths import flatten, nest
 
@@ -180,7 +180,7 @@ def write_directory(
     with contextlib.ExitStack() as renaming:
         if new:
             # Does nothing once the files exist.
-            empty = functools.partial(_remove_if_empty, directory)
+            empty = functools.partial(remove_if_empty, directory)
             renaming.enter_context(interruption.cleaning(empty))
         # Contexts exit in reverse order: the configuration is put in place last.
         config = renaming.enter_context(replacing(directory / CONFIG_FILE))
@@ -203,11 +203,6 @@ def write_directory(
     return description
 
 
-def _remove_if_empty(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        directory.rmdir()
-
-
 def load_model(name_or_dir: Path | str) -> LoadedModel:
     """Reads a bundled model by name, or a model directory.
 
@@ -220,8 +215,8 @@ def load_model(name_or_dir: Path | str) -> LoadedModel:
         if "parts" in description:
             raise UserError(
                 f"{directory} holds only parts of a codec "
-                f"({', '.join(description['parts'])}), for training to start from: "
-                "it cannot compress"
+                f"({', '.join(description['parts'])}) and cannot compress: use it as "
+                "--config.init_from of `dlf train`"
             )
         if description["gaussian_tables"] != gaussian_tables_digest():
             raise UserError(

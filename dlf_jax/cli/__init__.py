@@ -9,17 +9,19 @@ from typing import Any
 
 import click
 
-import dlf_jax
 from dlf_jax import libtpu
 from dlf_jax.cli.aot import aot
+from dlf_jax.cli.bench import bench
 from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
 from dlf_jax.cli.demo import demo
+from dlf_jax.cli.environment import print_version
 from dlf_jax.cli.evaluate import evaluate
 from dlf_jax.cli.export import export
 from dlf_jax.cli.info import info
+from dlf_jax.cli.memory import enough_memory
 from dlf_jax.cli.models import models
 from dlf_jax.cli.onnx import onnx
 from dlf_jax.cli.train import train
@@ -29,22 +31,6 @@ from dlf_jax.files import reason
 _USER_ERROR = 2
 _BROKEN_PIPE = 1
 _INTERRUPTED = 130
-# What a command works on, and the remedy where memory does not suffice for it.
-_TOO_LARGE = {
-    "compress": "this image: use a smaller one",
-    "decompress": "this image: use a machine with more memory",
-    "info": "this file: use a machine with more memory",
-    "models": "the models: use a machine with more memory",
-    "evaluate": "these images: lower --processes, or use smaller ones",
-    "bulk": "this job: use fewer workers",
-    "train": "training: lower --config.batch_size or --config.crop.size, or raise "
-    "--config.accumulate",
-    "export": "this model: use a machine with more memory",
-    "convert": "this model: use a machine with more memory",
-    "onnx": "this model: use a machine with more memory",
-    "demo": "this model: use a machine with more memory",
-    "aot": "compiling: lower --config.batch_size, --config.crop.size or --photo",
-}
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -93,19 +79,10 @@ class _Program(click.Group):
     def invoke(self, context: click.Context) -> Any:
         """Runs a command, with errors that know its name."""
         try:
-            return super().invoke(context)
+            with enough_memory(lambda: context.invoked_subcommand):
+                return super().invoke(context)
         except KeyboardInterrupt:  # after which click would print an empty line
             raise click.exceptions.Exit(_fail("interrupted", _INTERRUPTED)) from None
-        except MemoryError:
-            what = _TOO_LARGE[context.invoked_subcommand]
-            raise UserError(f"there is not enough memory for {what}") from None
-        except RuntimeError as error:  # of XLA
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            what = _TOO_LARGE[context.invoked_subcommand]
-            raise UserError(
-                f"the device has not enough memory for {what} ({error})"
-            ) from error
 
 
 def _flush() -> OSError | None:
@@ -134,7 +111,14 @@ def _fail(message: str, status: int) -> int:
 
 
 @click.group(cls=_Program, invoke_without_command=True)
-@click.version_option(dlf_jax.__version__, prog_name="dlf")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Print versions, devices and bundled models, for bug reports, and exit.",
+)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Compresses photos into files of around a kilobyte, and decompresses them."""
@@ -148,6 +132,7 @@ for _command in (
     info,
     models,
     evaluate,
+    bench,
     bulk,
     convert,
     train,

@@ -10,8 +10,7 @@ import click
 
 from dlf_jax.cli.evaluate import specs_of
 from dlf_jax.cli.paths import TEXT
-from dlf_jax.cli.session import limit_options
-from dlf_jax.errors import UserError
+from dlf_jax.cli.session import limit_options, rate_of
 from dlf_jax.extras import needs
 from dlf_jax.limits import Limits
 
@@ -78,11 +77,7 @@ def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
 
     model = _everywhere(model)
     codec = catalog.load(model)
-    rate = codec.default_rate if rate is None else rate
-    if not 0 <= rate < codec.num_rates:
-        raise UserError(
-            f"there is no rate {rate}: {model} has rates 0 to {codec.num_rates - 1}"
-        )
+    rate = rate_of(codec, rate)
     _run(Compress(model, codec.model.fingerprint.hex(), rate, limits), **job)
 
 

@@ -1,16 +1,20 @@
 """``dlf decompress``."""
 
+import dataclasses
 import time
+from collections.abc import Sequence
 
 import click
 
+from dlf_jax.cli.batch import Result, run
+from dlf_jax.cli.outputs import outputs_of
 from dlf_jax.cli.paths import TEXT
+from dlf_jax.cli.reports import Style, file_facts, style_options
 from dlf_jax.cli.session import (
     errors_about,
     limit_options,
     load_codec,
     load_codec_for,
-    status,
     without_collection,
 )
 from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
@@ -18,14 +22,15 @@ from dlf_jax.limits import Limits
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=INPUT)
+@click.argument("sources", metavar="IN...", type=INPUT, nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
     type=OUTPUT,
     help="Image to write, in the format of its ending; - for stdout, as PNG like all "
-    "pipes; by default IN with the ending .decoded.png.",
+    "pipes; by default IN with the ending .decoded.png. A folder, which is created and "
+    "gets PNG files, for several IN or with a slash at its end.",
 )
 @click.option(
     "--model",
@@ -38,51 +43,79 @@ from dlf_jax.limits import Limits
     is_flag=True,
     help="Decode whatever is intact of a damaged IN.",
 )
-@click.option("--force", is_flag=True, help="Overwrite OUT.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @limit_options
+@style_options
 @without_collection
 def decompress(
-    source: Input,
-    output: Output | None,
-    model: str | None,
-    best_effort: bool,
-    force: bool,
-    limits: Limits,
+    sources: tuple[Input, ...], output: Output | None, style: Style, **options
 ) -> None:
-    """Decompresses the file IN to an image, - for stdin."""
-    from dlf_jax.codec.container import DAMAGED, parse
-    from dlf_jax.codec.info import file_info
-    from dlf_jax.data.image_io import check_extension, encode_image
+    """Decompresses files IN to images, - for stdin.
 
-    start = time.perf_counter()
-    data = source.read()
-    with errors_about(source):
-        file = parse(data, damaged=best_effort)
-    about = file_info(file)
-    output = output or source.output(".decoded.png")
-    extension = output.extension or (".png" if output.is_stream else "")
-    check_extension(extension)
-    output.check(force)
-    with status(f"decompressing {source}"):
-        if model is None:
-            codec = load_codec_for(file, limits)
-        else:
-            codec = load_codec(model, limits)
-        loaded = time.perf_counter()
+    Of several files, one that fails does not stop the others: the exit status is 1.
+    """
+    with outputs_of(sources, output, beside=".decoded.png", inside=".png") as jobs:
+        run(jobs, _Decompress(**options), style)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Decompress:
+    """`Work` with the options of the command."""
+
+    model: str | None
+    best_effort: bool
+    force: bool
+    limits: Limits
+    command = "decompress"
+    coding = "decoding"
+
+    def prepare(self) -> None:
+        """Loads the model, if one is named."""
+        if self.model is not None:
+            load_codec(self.model, self.limits)
+
+    def __call__(self, source: Input, output: Output) -> Result:
+        """Decompresses one file."""
+        from dlf_jax.codec.container import DAMAGED, parse
+        from dlf_jax.codec.info import file_info
+        from dlf_jax.data.image_io import check_extension, encode_image
+
+        data = source.read()
         with errors_about(source):
-            if best_effort:
+            file = parse(data, damaged=self.best_effort)
+        about = file_info(file)
+        extension = output.extension or (".png" if output.is_stream else "")
+        check_extension(extension)
+        output.check(self.force)
+        if self.model is None:
+            codec = load_codec_for(file, self.limits)
+        else:
+            codec = load_codec(self.model, self.limits)
+        began = time.perf_counter()
+        with errors_about(source):
+            if self.best_effort:
                 image, share = codec.salvage(file)
             else:
                 image, share = codec.reconstruct(file), 1.0
-    decoded = time.perf_counter()
-    output.write(encode_image(image, extension), force)
+        seconds = time.perf_counter() - began
+        output.write(encode_image(image, extension), self.force)
 
-    if not file.intact:
-        output.note(
-            f"{DAMAGED}; {share:.0%} of its symbols were there, some may be wrong"
+        facts = file_facts(source, about, output) | {"model": codec.model.name}
+        if self.best_effort:
+            facts |= {"intact": file.intact, "decoded": share}
+        warning = ""
+        if not file.intact:
+            warning = (
+                f"{DAMAGED}; {share:.0%} of its symbols were there, some may be wrong"
+            )
+        lines = [
+            f"{output}: {about.width}x{about.height} from {about.num_bytes:,} bytes, "
+            f"{about.bpp:.4f} bpp (rate {about.rate}, {codec.model.name})"
+        ]
+        return Result(
+            facts | {"decode_s": seconds}, lines, began, seconds, warning=warning
         )
-    output.report(
-        f"{output}: {about.width}x{about.height} from {about.num_bytes:,} bytes, "
-        f"{about.bpp:.4f} bpp (rate {about.rate}, {codec.model.name})",
-        f"loading {loaded - start:.2f} s, decoding {decoded - loaded:.2f} s",
-    )
+
+    def summary(self, results: Sequence[Result]) -> list[str]:
+        """Returns nothing: the number of files and the time suffice."""
+        return []

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dlf_jax.cli.paths import PATH
+from dlf_jax.cli.reports import Style, as_line, style_options
 from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
 
@@ -64,6 +65,7 @@ _METRICS = "psnr,ms_ssim,lpips_alex,dists"
     show_default=True,
     help="Processes that code images; 1 on a TPU, which serves one process.",
 )
+@style_options
 def evaluate(
     paths: tuple[Path, ...],
     images: tuple[Path, ...],
@@ -75,6 +77,7 @@ def evaluate(
     features: bool,
     inception: Path | None,
     processes: int,
+    style: Style,
 ) -> None:
     """Compares codecs on images: files of true sizes, metrics, curves, a report.
 
@@ -84,6 +87,8 @@ def evaluate(
     into a folder, and keeps finished results there.  To resume an interrupted
     evaluation, repeat the command.
     """
+    if style.quiet and not (out or style.json):
+        raise click.UsageError("--quiet needs --out or --json for the results.")
     for package in ("pandas", "matplotlib"):
         needs(package, "evaluate")
     # Several processes share a GPU.
@@ -92,6 +97,7 @@ def evaluate(
 
     from dlf_jax.evaluation import summary
     from dlf_jax.evaluation.cache import Cache
+    from dlf_jax.evaluation.distances import feature_distances
     from dlf_jax.evaluation.outputs import write_outputs
     from dlf_jax.evaluation.published import published_curves
     from dlf_jax.evaluation.runner import evaluate as run
@@ -107,19 +113,25 @@ def evaluate(
     curves = published_curves(published) if published else []
     network = None
     if features or inception:
-        from dlf_jax.evaluation.distances import feature_distances
         from dlf_jax.metrics.features import feature_network
 
         network = feature_network(inception)
     cache = Cache(out / "cache") if out else None
 
-    measurements = run(files, specs, names, cache=cache, processes=processes)
+    style.begin()
+    measurements = run(
+        files, specs, names, cache=cache, processes=processes, bar=not style.quiet
+    )
     averages = summary.means(summary.per_image(measurements, names), names)
-    click.echo(summary.formatted(averages).to_string(index=False))
-    distances = []
-    if network:
-        distances = feature_distances(measurements, network)
-        click.echo(pd.DataFrame(distances).to_string(index=False, float_format="%.4f"))
+    as_text = not (style.json or style.quiet)
+    if as_text:
+        click.echo(summary.formatted(averages).to_string(index=False))
+    distances = feature_distances(measurements, network) if network else []
+    if style.json:
+        _print_objects(averages, distances)
+    elif as_text and distances:
+        table = pd.DataFrame(distances)
+        click.echo(table.to_string(index=False, float_format="%.4f"))
     if out:
         write_outputs(
             out,
@@ -129,7 +141,15 @@ def evaluate(
             published=curves,
             distances=distances,
         )
-        click.echo(out / "report.html")
+        if as_text:
+            click.echo(out / "report.html")
+
+
+def _print_objects(averages: "pandas.DataFrame", distances: list[dict]) -> None:
+    """Prints means, with distances of features if there are any, as JSON."""
+    further = {(row["codec"], row["setting"]): row for row in distances}
+    for row in averages.to_dict("records"):
+        click.echo(as_line(row | further.get((row["codec"], row["setting"]), {})))
 
 
 def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
@@ -141,10 +161,12 @@ def _image_files(paths: Iterable[Path], out: Path | None) -> list[Path]:
         if path.is_dir():
             inside = [p for p in photos_in(path) if out not in p.resolve().parents]
             if not inside:
-                raise UserError(f"there are no images in {path}")
+                raise UserError(
+                    f"there are no images in {path}: name a folder of photos"
+                )
             files += inside
         elif path.exists() and not path.is_file():  # pipes can be read only once
-            raise UserError(f"{path} is not a regular file")
+            raise UserError(f"{path} is not a regular file: name photos or folders")
         else:
             files.append(path)
     if not files:

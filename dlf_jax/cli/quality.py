@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import statistics
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -41,6 +43,21 @@ def measure(image: np.ndarray, recon: np.ndarray) -> Quality:
         _note(str(error))
         values["lpips_alex"] = None
     return Quality(**values)
+
+
+def mean(qualities: Sequence[Quality]) -> Quality:
+    """Means over the images that have a value; None where none has."""
+    names = [field.name for field in dataclasses.fields(Quality)]
+    columns = {
+        name: [getattr(quality, name) for quality in qualities] for name in names
+    }
+    known = {name: [v for v in columns[name] if v is not None] for name in names}
+    return Quality(
+        **{
+            name: statistics.fmean(known[name]) if known[name] else None
+            for name in names
+        }
+    )
 
 
 def number(value: float | int | None, digits: int) -> str:

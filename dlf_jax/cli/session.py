@@ -66,10 +66,30 @@ def without_collection(command: Callable) -> Callable:
         try:
             return command(**kwargs)
         finally:
-            gc.freeze()
-            gc.enable()
+            collect_garbage()
 
     return wrapped
+
+
+def collect_garbage() -> None:
+    """Turns the collection on again, for objects made from now on."""
+    gc.freeze()
+    gc.enable()
+
+
+def rate_of(codec: "dlf_jax.codec.codec.Codec", rate: int | None) -> int:
+    """Returns a rate that a codec has, its default rate for None.
+
+    Raises:
+      UserError: the codec does not have the rate.
+    """
+    rate = codec.default_rate if rate is None else rate
+    if not 0 <= rate < codec.num_rates:
+        raise UserError(
+            f"there is no rate {rate}: {codec.model.name} has rates 0 to "
+            f"{codec.num_rates - 1}"
+        )
+    return rate
 
 
 def load_codec(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from dlf_jax.errors import UserError
 from dlf_jax.files import check_output, read_file, reason, write_file
@@ -44,6 +45,11 @@ class Input:
           UserError: the file cannot be read, or is a terminal.
         """
         if self.descriptor is None:
+            if os.path.isdir(self.name):
+                raise UserError(
+                    f"cannot read {self.name}: it is a folder; name the files in it, "
+                    "or see `dlf bulk --help`"
+                )
             return read_file(self.name)
         _check_open(self.name, self.descriptor)
         if os.isatty(self.descriptor):
@@ -57,7 +63,8 @@ class Input:
     def output(self, ending: str) -> "Output":
         """Returns the default output: a file beside this one, or stdout for stdin."""
         if self.descriptor is None:
-            return Output(str(Path(self.name).with_suffix(ending)), None)
+            path = Path(self.name)
+            return Output(str(path.parent / f"{path.stem}{ending}"), None)
         return Output("stdout", 1)
 
 
@@ -68,13 +75,20 @@ class Output:
     Attributes:
       name: shown in messages.
       descriptor: an open file, such as stdout; None for one with a path.
+      slash: the user's name ends with a slash, and hence means a folder.
     """
 
     name: str
     descriptor: int | None
+    slash: bool = False
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_folder(self) -> bool:
+        """True for a folder that exists, and for a name with a slash at its end."""
+        return self.descriptor is None and (self.slash or os.path.isdir(self.name))
 
     @property
     def extension(self) -> str:
@@ -152,7 +166,7 @@ def _check_open(name: str, descriptor: int) -> None:
     """Raises UserError for a standard stream that was closed when Python started."""
     streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     if descriptor < len(streams) and streams[descriptor] is None:
-        raise UserError(f"{name} is closed")
+        raise UserError(f"{name} is closed: name a file")
 
 
 class _Stream(click.ParamType):
@@ -170,7 +184,16 @@ class _Stream(click.ParamType):
         if known := _DESCRIPTOR.fullmatch(value):
             standard, number = known.groups()
             return self._kind(value, _STANDARD[standard] if standard else int(number))
-        return self._kind(str(Path(os.path.expanduser(value))), None)
+        found = self._kind(str(Path(os.path.expanduser(value))), None)
+        if isinstance(found, Output) and value.endswith(("/", os.sep)):
+            return dataclasses.replace(found, slash=True)
+        return found
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Leaves the names of files to the shell."""
+        return [CompletionItem(incomplete, type="file")]
 
 
 INPUT = _Stream(Input, "in")

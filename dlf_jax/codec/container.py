@@ -15,6 +15,7 @@ _CHECKSUM_BYTES = 2
 # Larger numbers come from damaged files only.
 _MAX_VARINT_BYTES = 5
 DAMAGED = "the file is truncated or damaged"
+_REMEDY = "copy it again, or decode what is left with `dlf decompress --best-effort`"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,15 +82,18 @@ def parse(data: bytes, *, damaged: bool = False) -> ParsedFile:
         raise UserError(f"files are bytes, not {type(data).__name__}")
     data = bytes(data)
     if not data:
-        raise UserError("the file is empty")
+        raise UserError("the file is empty: copy it again")
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
-        raise UserError("this is not a DLF file")
+        raise UserError("this is not a DLF file: name one that `dlf compress` wrote")
     start = len(MAGIC) + 1 + MODEL_ID_BYTES
     if len(data) < start:
-        raise UserError(DAMAGED)
+        raise UserError(f"{DAMAGED}: copy it again")
     coder, version = divmod(data[len(MAGIC)], 16)
     if version != FORMAT_VERSION or coder not in CODERS:
-        raise UserError("the file is damaged or was written by a newer version of dlf")
+        raise UserError(
+            "the file is damaged or was written by a newer version of dlf: copy it "
+            "again, or update dlf"
+        )
     fields = []
     end = start
     for _ in range(3):
@@ -99,10 +103,12 @@ def parse(data: bytes, *, damaged: bool = False) -> ParsedFile:
     found = data[end : end + _CHECKSUM_BYTES]
     intact = found == _checksum(data[:end], payload)
     if not (intact or damaged):
-        raise UserError(DAMAGED)
+        raise UserError(f"{DAMAGED}: {_REMEDY}")
     rate, width, height = fields
     if not width * height:
-        raise UserError(f"the file holds {width} x {height} pixels")
+        raise UserError(
+            f"the file is damaged, with {width} x {height} pixels: copy it again"
+        )
     model_id = data[start - MODEL_ID_BYTES : start]
     header = Header(model_id, rate, width, height, coder)
     return ParsedFile(header, payload, len(data), intact)
@@ -128,4 +134,4 @@ def _read_varint(data: bytes, start: int) -> tuple[int, int]:
         value |= (byte & 127) << 7 * i
         if byte < 128:
             return value, start + i + 1
-    raise UserError(DAMAGED)
+    raise UserError(f"{DAMAGED}: copy it again")

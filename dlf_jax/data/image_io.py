@@ -76,18 +76,18 @@ def decode_image(
 ) -> UInt8[np.ndarray, "H W 3"]:
     """`read_image` for the bytes of a file; `name` appears in error messages."""
     if not data:
-        raise UserError(f"{name} is empty")
+        raise UserError(f"{name} is empty: an image is needed")
     kind = format_of(data)
     if kind in _REJECTED:
         raise UserError(f"{name} {_REJECTED[kind]}")
     if kind not in _READERS:
-        raise UserError(f"{name} is not an image that can be read")
+        raise UserError(f"{name} is not an image that can be read: convert it to PNG")
 
     def check(width: int, height: int) -> None:
         if width * height > max_pixels:
             raise UserError(
                 f"{name} has {width * height / 1e6:.0f} megapixels; the limit is "
-                f"{max_pixels / 1e6:.0f}"
+                f"{max_pixels / 1e6:.0f}: use a smaller image or a higher limit"
             )
 
     try:
@@ -98,7 +98,8 @@ def decode_image(
         raise UserError(f"{name} {error}") from error
     except Exception as error:  # damaged files make decoders raise anything
         raise UserError(
-            f"{name} is damaged or not supported: {reason(error)}"
+            f"{name} is damaged or not supported ({reason(error)}): copy it again, or "
+            "convert it to PNG"
         ) from error
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 
 from dlf_jax.entropy_coding.symbol_coder import SymbolDecoder, SymbolEncoder
 from dlf_jax.entropy_coding.tables import Distribution
@@ -29,7 +30,7 @@ class Coder:
         Raises:
           UserError: its library is not installed.
         """
-        return self._module().Encoder(distributions)
+        return self.load().Encoder(distributions)
 
     def decoder(
         self, data: bytes, distributions: Sequence[Distribution]
@@ -39,15 +40,22 @@ class Coder:
         Raises:
           UserError: its library is not installed.
         """
-        return self._module().Decoder(data, distributions)
+        return self.load().Decoder(data, distributions)
 
-    def _module(self):
+    def load(self) -> ModuleType:
+        """Imports the implementation.
+
+        Raises:
+          UserError: its library is not installed.
+        """
         try:
             return importlib.import_module(f"dlf_jax.entropy_coding.{self.module}")
         except ImportError as error:
+            reason, *_ = [*str(error).splitlines(), ""]
             raise UserError(
                 f"the entropy coder {self.name!r} needs {self.library}, which is not "
-                f"installed or does not load here ({error})".splitlines()[0]
+                f"installed or does not load here ({reason}): requirements.txt of the "
+                "repository has the releases that fit"
             ) from error
 
 

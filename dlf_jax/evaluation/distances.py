@@ -32,7 +32,10 @@ def feature_distances(
     paths = dict.fromkeys(measurement.path for measurement in measurements)
     wanted = np.concatenate([network(patches(read_image(path))) for path in paths])
     if len(wanted) < 2:
-        raise UserError(f"distances of features need two patches of {PATCH} pixels")
+        raise UserError(
+            f"distances of features need two patches of {PATCH} pixels: add photos, or "
+            "leave out --features"
+        )
     groups: dict[tuple[str, str], list[np.ndarray]] = {}
     for measurement in measurements:
         recon = open_codec(measurement.codec).decompress(measurement.result.data)

@@ -71,6 +71,7 @@ def evaluate(
     *,
     cache: Cache | None = None,
     processes: int = 1,
+    bar: bool = True,
 ) -> list[Measurement]:
     """Compresses, decompresses and measures, except what the cache holds.
 
@@ -80,6 +81,7 @@ def evaluate(
       metrics: names in `dlf_jax.metrics.table.METRICS`.
       cache: looked up before, and filled after every file.
       processes: number of worker processes; 1 codes in this process.
+      bar: show the progress on a terminal.
 
     Returns:
       One measurement for each image, codec and setting, in this order.
@@ -103,8 +105,11 @@ def evaluate(
         for job, _ in jobs
         if job not in known or not set(metrics) <= set(known[job].values)
     ]
-    bar = tqdm(
-        total=len(jobs), initial=len(jobs) - len(todo), unit="file", disable=None
+    progress = tqdm(
+        total=len(jobs),
+        initial=len(jobs) - len(todo),
+        unit="file",
+        disable=None if bar else True,
     )
     for job, result, recon in _code(todo, processes):
         missing = [name for name in metrics if name not in result.values]
@@ -112,8 +117,8 @@ def evaluate(
         if cache:
             cache.put(job.key, result)
         known[job] = result
-        bar.update()
-    bar.close()
+        progress.update()
+    progress.close()
     return [
         Measurement(job.path, job.codec, job.setting, *size, known[job])
         for job, size in jobs

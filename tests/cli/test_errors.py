@@ -27,7 +27,7 @@ def folder(photo, monkeypatch):
         ("taken", b"here"),
     ):
         (photo.parent / name).write_bytes(data)
-    for name in ("images", "damaged_model"):
+    for name in ("images", "images/photo.dlf", "damaged_model"):
         (photo.parent / name).mkdir()
     (photo.parent / "damaged_model" / "config.json").write_text("{")
     return photo.parent
@@ -109,4 +109,7 @@ def test_a_real_process_ends_like_that(dlf_process, folder):
     done = dlf_process("decompress", "cut.dlf", cwd=folder)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "dlf: cut.dlf: the file is truncated or damaged\n"
+    assert done.stderr == (
+        "dlf: cut.dlf: the file is truncated or damaged: copy it again, or decode what "
+        "is left with `dlf decompress --best-effort`\n"
+    )

@@ -148,6 +148,35 @@ def test_distances_of_features_follow_the_means(evaluate, tmp_path, monkeypatch)
     assert line[:3] == ["jpeg", "1", "2"] and float(line[3]) > 0
 
 
+def test_json_has_one_object_for_each_setting(evaluate, tmp_path, monkeypatch):
+    network = FeatureNetwork("F-name", "K-name", 3, lambda x: x.mean((1, 2)))
+    monkeypatch.setattr(features, "feature_network", lambda inception: network)
+    Image.new("RGB", (384, 384), (128, 128, 128)).save(tmp_path / "grey.png")
+    arguments = (tmp_path, "--codecs", "jpeg", "--metrics", "psnr", "--features")
+    status, out, err = evaluate(*arguments, "--json", "--out", tmp_path / "report")
+    assert (status, err) == (0, "")
+    rejected = json.JSONDecoder(parse_constant=lambda name: 1 / 0)
+    lines = [rejected.decode(line) for line in out.splitlines()]
+    assert [line["setting"] for line in lines] == ["1", "5", "12"]
+    for line in lines:
+        assert line.keys() == {
+            *("codec", "setting", "images", "bytes", "bpp", "psnr"),
+            *("encode_s", "decode_s", "patches", "F-name", "K-name"),
+        }
+        assert (line["codec"], line["images"], line["patches"]) == ("jpeg", 1, 2)
+        assert line["bpp"] == pytest.approx(8 * line["bytes"] / 384**2)
+    assert lines[2]["psnr"] is None  # equal pictures
+    assert json.loads((tmp_path / "report" / "results.json").read_text())["means"]
+
+
+def test_quiet_leaves_the_results_to_files(evaluate, photos, tmp_path):
+    arguments = (photos, "--codecs", "jpeg@1", "-q")
+    status, out, err = evaluate(*arguments)
+    assert (status, out) == (2, "") and "--quiet needs --out or --json" in err
+    assert evaluate(*arguments, "--out", tmp_path / "report") == (0, "", "")
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -173,7 +202,7 @@ def test_an_unreadable_image_is_named(evaluate, photos):
     notes = photos / "notes.txt"
     status, out, err = evaluate(notes, "--codecs", "jpeg")
     assert (status, out) == (2, "")
-    assert err == f"dlf: {notes} is not an image that can be read\n"
+    assert err == f"dlf: {notes} is not an image that can be read: convert it to PNG\n"
 
 
 def test_a_missing_extra_is_named(dlf, photos, monkeypatch):

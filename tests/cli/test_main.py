@@ -2,14 +2,18 @@
 
 import gc
 import os
+import platform
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 
+import jax
 import pytest
 
 import dlf_jax
 from dlf_jax import libtpu
+from dlf_jax.checkpoints.store import stored_fingerprint
 from dlf_jax.cli import main, session
 from dlf_jax.errors import UserError
 
@@ -18,16 +22,43 @@ from dlf_jax.errors import UserError
 def test_help_lists_the_commands(dlf, arguments):
     status, out, err = dlf(*arguments)
     assert (status, err) == (0, "")
-    for name in ("compress", "decompress", "info", "models", "evaluate", "train"):
+    for name in (
+        "compress",
+        "decompress",
+        "info",
+        "models",
+        "evaluate",
+        "bench",
+        "train",
+    ):
         assert f"\n  {name} " in out
 
 
-def test_version(dlf):
-    assert dlf("--version") == (0, f"dlf, version {dlf_jax.__version__}\n", "")
+def test_version_tells_bug_reports_about_versions_devices_and_models(dlf, monkeypatch):
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # so that it is put back
+    status, out, err = dlf("--version")
+    assert (status, err) == (0, "")
+    first, *lines, model = out.splitlines()
+    assert first == f"dlf, version {dlf_jax.__version__}"
+    facts = dict(line.split(maxsplit=1) for line in lines)
+    assert facts["python"].startswith(f"{platform.python_version()}, ")
+    assert facts["jax"] == f"{jax.__version__}, jaxlib {version('jaxlib')}"
+    assert facts["device"] == "cpu" and facts["processor"].endswith(" cores")
+    fingerprint = stored_fingerprint("dlf-nano").hex()
+    assert model.split() == ["model", "dlf-nano", fingerprint]
+
+
+def test_versions_are_told_although_jax_does_not_start(dlf, monkeypatch):
+    error = RuntimeError("Unable to\ninitialize backend")
+    monkeypatch.setattr(jax, "local_devices", _raise(error))
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")
+    status, out, err = dlf("--version")
+    assert (status, err) == (0, "")
+    assert "\ndevice     none: Unable to initialize backend\n" in out
 
 
 def test_every_command_has_help(dlf):
-    for name in ("compress", "decompress", "info", "models", "evaluate"):
+    for name in ("compress", "decompress", "info", "models", "evaluate", "bench"):
         status, out, _ = dlf(name, "--help")
         assert status == 0 and out.startswith(f"Usage: dlf {name} ")
 

@@ -15,6 +15,8 @@ from tests.sessions import await_handler, end, running, start_session
 
 _COMMANDS = {
     "compress": ["compress", "p/0.png", "-o", "x.dlf", "--model", "{model}"],
+    "compress of many files": ["compress", *(f"p/{i}.png" for i in range(30))]
+    + ["-o", "out", "--model", "{model}"],
     "evaluate": ["evaluate", "p", "--codecs", "dlf:{model},jpeg", "--metrics", "psnr"],
     "bulk": ["bulk", "compress", "--input", "p", "--output", "out"]
     + ["--model", "{model}", "--", "--direct_num_workers=2"]

@@ -90,9 +90,9 @@ def test_info_of_stdin(piped, data):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("compress", "stdin is empty"),
-        ("decompress", "stdin: the file is empty"),
-        ("info", "stdin: the file is empty"),
+        ("compress", "stdin is empty: an image is needed"),
+        ("decompress", "stdin: the file is empty: copy it again"),
+        ("info", "stdin: the file is empty: copy it again"),
     ],
 )
 def test_nothing_on_stdin_is_one_line(piped, command, message):
@@ -201,7 +201,7 @@ def test_closed_streams_are_one_line(start):
     process.communicate()
     shell = ["sh", "-c", f"{command} <&-", "sh", *process.args[:-1]]
     done = subprocess.run(shell, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, "dlf: stdin is closed\n")
+    assert (done.returncode, done.stderr) == (2, "dlf: stdin is closed: name a file\n")
 
 
 def test_the_home_directory_behind_an_equals_sign(

@@ -40,7 +40,8 @@ def test_the_next_good_photo_stands_in(cache, capsys):
     assert photos.num_undecodable == 3
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        f"dlf: skipping a photo: fake/{i} is not an image that can be read"
+        f"dlf: skipping a photo: fake/{i} is not an image that can be read: convert it "
+        "to PNG"
         for i in (2, 3, 7)
     ]
 

@@ -1,7 +1,6 @@
 """Images of TensorFlow Datasets, where they are installed and load."""
 
 import io
-import sys
 
 import pytest
 
@@ -9,6 +8,7 @@ from dlf_jax.data.image_io import decode_image
 from dlf_jax.data.sources import open_source
 from dlf_jax.errors import UserError
 from tests.pictures import noise, png
+from tests.processes import run_python
 
 tfds = pytest.importorskip("tensorflow_datasets.public_api")
 
@@ -64,7 +64,17 @@ def test_tfds_gives_encoded_images_without_tensorflow(tfds_folder):
     assert sorted(_contents(source)) == sorted(_png(i) for i in range(3))
     assert decode_image(source[0], source.name(0)).shape == (9, 7, 3)
     assert source.name(1) == "tfds:tiny_photos:train#1"
-    assert "tensorflow" not in sys.modules
+    program = """
+import sys
+from tensorflow_datasets import public_api as tfds
+from dlf_jax.data.sources import open_source
+tfds.core.constants.DATA_DIR = sys.argv[1]
+assert open_source("tfds:tiny_photos")[0]
+assert "tensorflow" not in sys.modules
+"""
+    # In a process of its own, because other tests import TensorFlow if it is there.
+    done = run_python("-c", program, tfds_folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_split_has_one_name(tfds_folder):

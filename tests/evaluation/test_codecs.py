@@ -35,10 +35,10 @@ def test_files_grow_with_the_setting_and_become_images_again(name):
 
 @pytest.mark.parametrize(
     ("size", "quality"),
-    [((1, 1), 40), ((3, 5), 14.5), ((9, 17), 20), ((17, 9), 20), ((2, 64), 19.4)],
+    [((1, 1), 40), ((3, 5), 14.5), ((9, 17), 20), ((17, 9), 20), ((2, 64), 17.5)],
 )
 def test_vvc_takes_small_images(size, quality):
-    """A picture that is mirrored or shifted by a pixel has less."""
+    """A picture that is mirrored, or that is shifted if it is not flat, has less."""
     codec, image = open_codec("vvc"), smooth(*size)
     recon = codec.decompress(codec.compress(image, codec.settings[-1]))
     assert recon.shape == image.shape

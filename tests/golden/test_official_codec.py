@@ -97,7 +97,8 @@ def test_symbols_scales_and_bits_of_the_latent(apply, case):
     assert_close(coded.scales, arrays["scales"])
     assert_close(coded.y_hat, arrays["y_hat"])
     pixels = batch * 32 * height * 32 * width
-    np.testing.assert_allclose(bits.sum() / pixels, arrays["bpp"], rtol=1e-5)
+    # 1.1e-5 with jax 0.5.3.
+    np.testing.assert_allclose(bits.sum() / pixels, arrays["bpp"], rtol=2e-5)
 
 
 def test_latent_of_the_logits(apply, case):

@@ -35,7 +35,8 @@ class Picture:
         samples = np.empty_like(self.samples)
         for rows in bands(*samples.shape[:2]):
             alpha = np.maximum(self.alpha[rows], 1).astype(np.uint64)[..., None]
-            whole = (self.samples[rows] * np.uint64(self.top) + alpha // 2) // alpha
+            scaled = self.samples[rows].astype(np.uint64) * self.top
+            whole = (scaled + alpha // 2) // alpha
             samples[rows] = np.minimum(whole, self.top)
         return dataclasses.replace(self, samples=samples)
 

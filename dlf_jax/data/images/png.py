@@ -45,7 +45,9 @@ def read(data: bytes, check: Check) -> Picture:
             if kind != b"PLTE":
                 coded.append(_chunk(kind, body))
         elif not kind[0] & 0x20:
-            raise Unsupported(f"has the unknown critical PNG chunk {kind!r}")
+            raise Unsupported(
+                f"has the unknown critical PNG chunk {kind!r}: save it again as PNG"
+            )
         elif good and kind in _ONCE:
             found.setdefault(kind, body)
         elif kind in (b"tEXt", b"zTXt") and body.startswith(_RAW_EXIF):

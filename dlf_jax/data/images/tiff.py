@@ -102,16 +102,24 @@ def _layout(fields: Directory, width: int, height: int) -> _Layout:
     formats = set(fields.values(Tag.FORMAT, (1,)))
     photometric = fields.value(Tag.PHOTOMETRIC)
     if photometric not in _CHANNELS:
-        raise Unsupported(f"has TIFF photometric interpretation {photometric}")
+        raise Unsupported(
+            f"has TIFF photometric interpretation {photometric}: convert it to PNG"
+        )
     known = _CHANNELS[photometric] <= channels <= _MAX_CHANNELS
     if not known or len(bits) > 1 or not width or not height:
         raise ValueError(f"{channels} samples of {sorted(bits)} bits")
     (depth,) = bits
     kinds = {_FORMATS[number] for number in formats & _FORMATS.keys()}
     if depth > 16 and "floating-point" not in kinds:
-        raise Unsupported(f"is a TIFF whose range of {depth} bits has no fixed meaning")
+        raise Unsupported(
+            f"is a TIFF whose range of {depth} bits has no fixed meaning: convert it "
+            "to PNG"
+        )
     if kinds - ({"signed"} if photometric in (_CIE_LAB, _ICC_LAB) else set()):
-        raise Unsupported(f"has {' and '.join(kinds)} samples without a fixed range")
+        raise Unsupported(
+            f"has {' and '.join(kinds)} samples without a fixed range: convert it to "
+            "PNG"
+        )
     if depth < 1:
         raise ValueError("samples of no bits")
     unit = 1, 1
@@ -148,7 +156,9 @@ def _samples(
     if predictor not in (_NO_PREDICTOR, _HORIZONTAL) or (
         predictor == _HORIZONTAL and layout.bits not in (8, 16)
     ):
-        raise Unsupported(f"has TIFF predictor {predictor} for {layout.bits} bits")
+        raise Unsupported(
+            f"has TIFF predictor {predictor} for {layout.bits} bits: convert it to PNG"
+        )
     tile = fields.value(Tag.TILE_WIDTH, 0)
     across = -(-layout.width // tile) if tile else 1
     check(across * (tile or layout.width), layout.height)

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
 import optax
 import optax.contrib
 
@@ -16,10 +17,13 @@ from dlf_jax.training.stages.rules import (
     select,
     trained_paths,
 )
+from dlf_jax.training.step.orthogonal import orthogonalize
 from dlf_jax.typing import Params, PyTree
 
 Schedule = Literal["cosine", "constant"]
 Name = Literal["adam", "muon"]
+
+_EPSILON = 1e-8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,14 +108,30 @@ def _direction(config: OptimizerConfig) -> optax.GradientTransformation:
     """Update direction, before the learning rate."""
     if config.name == "adam":
         return optax.scale_by_adam(b1=config.b1, b2=config.b2)
+    # Without iterations it only scales the momentum of a kernel to a norm.
     descent = optax.contrib.muon(
         1.0,
+        ns_steps=0,
         adam_b1=config.b1,
         adam_b2=config.b2,
         consistent_rms=0.2,
         muon_weight_dimension_numbers=_matrices,
     )
-    return optax.chain(descent, optax.scale(-1.0))
+    return optax.chain(descent, optax.stateless(_ascent))
+
+
+def _ascent(updates: Params, _: Params | None) -> Params:
+    """Orthogonalises the kernels of Muon, keeping their norms, and flips all signs."""
+
+    def ascent(update: jax.Array, matrix: optax.contrib.MuonDimensionNumbers | None):
+        if matrix is None:
+            return -update
+        rows = update.reshape(-1, update.shape[-1])
+        norm = jnp.linalg.norm(rows)
+        direction = orthogonalize(rows / (norm + _EPSILON))
+        return -norm * direction.reshape(update.shape)
+
+    return jax.tree.map(ascent, updates, _matrices(updates))
 
 
 def _matrices(params: Params) -> PyTree:

@@ -99,8 +99,10 @@ def test_urls_stay_and_paths_become_absolute(tmp_path, monkeypatch):
 
 
 def test_storage_that_cannot_be_reached_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(UserError, match=r'gcsfs.*pip install "\.\[gcs\]"'):
+    # etils takes the file systems of TensorFlow, or those of these libraries.
+    for name in ("tensorflow", "gcsfs"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=r'pip install "\.\[gcs\]"'):
         absolute("gs://bucket/run")
     with pytest.raises(UserError, match="nonsense://bucket cannot be reached"):
         absolute("nonsense://bucket")

@@ -32,10 +32,9 @@ _OPTIMIZER = OptimizerConfig(
 )
 
 
-def _random_params(task):
+def _random_params(init, *images):
     """Random parameters; drawing them here is faster than compiling the real init."""
-    image = jnp.zeros((1, 16, 16, 3))
-    shapes = flatten(jax.eval_shape(task.init, jax.random.key(0), image))
+    shapes = flatten(jax.eval_shape(init, jax.random.key(0), *images))
     rng = np.random.default_rng(0)
 
     def draw(path, shape):
@@ -44,7 +43,7 @@ def _random_params(task):
             values = 1.0 + values
         return jnp.asarray(0.0 * values if path.endswith("mask") else values, "float32")
 
-    return {path: draw(path, leaf.shape) for path, leaf in shapes.items()}
+    return nest({path: draw(path, leaf.shape) for path, leaf in shapes.items()})
 
 
 _BPP = {f"{kind}/{rate}" for kind in ("bpp", "bpp_noisy") for rate in (0, 1)}
@@ -63,7 +62,7 @@ def _setup(name, tune_semantic, tiny_config, loss_config, lpips_params, **change
     adversarial = loss_config.adversarial > 0
     rules = stage.rules_for(tune_semantic=tune_semantic, adversarial=adversarial)
     task = stage.task(tiny_config, loss_config)
-    params = nest(_random_params(task))
+    params = _random_params(task.init, jnp.zeros((1, 16, 16, 3)))
     tx = make_optimizer(_OPTIMIZER, 10, params, rules)
     codebooks = trained_codebooks(params, stage, rules)
     trained = trained_paths(params, rules)
@@ -123,11 +122,9 @@ def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
 ):
     image = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3), minval=-1)
 
-    def outcome(weight):
+    def outcome(params, weight):
         config = dataclasses.replace(loss_config, uniformity=weight)
         task = STAGES[stage].task(tiny_config, config)
-
-        params = nest(_random_params(task))
 
         # By the tokens alone: gradients of all weights take long to compile.
         def loss(latent_tokens):
@@ -138,12 +135,15 @@ def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
             found = task.loss(changed, StepInputs(jnp.ones(2)), image, random)
             return found.loss, found.metrics
 
-        (value, metrics), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(
-            params["encoder"]["semantic"]["latent_tokens"]
-        )
+        tokens = params["encoder"]["semantic"]["latent_tokens"]
+        (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(tokens)
         return value, metrics, gradient
 
-    (off, without, still), (on, metrics, moved) = outcome(0.0), outcome(50.0)
+    # In one program, which computes once what both have in common.
+    both = jax.jit(lambda params: (outcome(params, 0.0), outcome(params, 50.0)))
+    task = STAGES[stage].task(tiny_config, loss_config)
+    params = _random_params(task.init, image)
+    (off, without, still), (on, metrics, moved) = both(params)
     assert set(metrics) == set(without) | {"uniformity"}
     assert metrics["uniformity"] < -1e-4
     np.testing.assert_allclose(on - off, 50.0 * metrics["uniformity"], rtol=1e-3)
@@ -159,19 +159,17 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
         networks = {name for name in weights if weights[name]} - {"blockiness"}
         assert set(task.networks) == networks
 
-        def loss():
-            networks = {
-                name: network.init(jax.random.key(2), image, image)["params"]
-                for name, network in task.networks.items()
-            }
-            params = task.init(jax.random.key(0), image)
-            random = task.sample(jax.random.key(3), image.shape)
-            return task.loss(params, StepInputs(jnp.ones(2), networks), image, random)
-
-        return jax.jit(loss)()
+        networks = {
+            name: _random_params(network.init, image, image)["params"]
+            for name, network in task.networks.items()
+        }
+        params = _random_params(task.init, image)
+        random = task.sample(jax.random.key(3), image.shape)
+        return task.loss(params, StepInputs(jnp.ones(2), networks), image, random)
 
     terms = {"lpips_vgg": 2.0, "lpips_alex": 3.0, "dists": 4.0, "blockiness": 5.0}
-    none, every = outcome(lpips_vgg=0.0), outcome(**terms)
+    # In one program, which computes once what both have in common.
+    none, every = jax.jit(lambda: (outcome(lpips_vgg=0.0), outcome(**terms)))()
     assert set(every.metrics) == set(none.metrics) | set(terms)
     assert all(every.metrics[name] > 1e-4 for name in terms)
     added = sum(weight * every.metrics[name] for name, weight in terms.items())
