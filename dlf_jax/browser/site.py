@@ -3,7 +3,9 @@
 import functools
 import http.server
 import importlib.resources
+import sys
 from pathlib import Path
+from typing import Any
 
 from dlf_jax.browser.networks import write_networks
 from dlf_jax.browser.runtime import read_runtime
@@ -56,6 +58,11 @@ class Server(http.server.ThreadingHTTPServer):
             raise UserError(
                 f"port {port} is not available: choose another --port"
             ) from error
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Prints nothing if the browser closed the connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

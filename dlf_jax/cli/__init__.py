@@ -23,7 +23,6 @@ from dlf_jax.cli.export import export
 from dlf_jax.cli.info import info
 from dlf_jax.cli.memory import enough_memory
 from dlf_jax.cli.models import models
-from dlf_jax.cli.onnx import onnx
 from dlf_jax.cli.train import train
 from dlf_jax.errors import UserError
 from dlf_jax.files import reason
@@ -137,7 +136,6 @@ for _command in (
     convert,
     train,
     export,
-    onnx,
     demo,
     aot,
 ):

@@ -25,8 +25,8 @@ pytestmark = [
 ]
 
 _SIZE = 300, 200
-_STATUS = "document.querySelector('#status').textContent"
-_ERROR = "document.querySelector('#error').textContent"
+_STATUS = "document.querySelector('#status')?.textContent"
+_ERROR = "document.querySelector('#error')?.textContent"
 _RIGHT = 39
 
 
@@ -75,7 +75,7 @@ def test_photo_to_file_and_back(url, tmp_path):
         page.go_offline()
 
         page.choose_file("#file", tmp_path / "photo.png")
-        page.wait(f"{_STATUS}.startsWith('Done')")
+        page.wait(f"{_STATUS}?.startsWith('Done')")
         np.testing.assert_array_equal(canvas(page, "original"), np.asarray(photo))
         decoded = canvas(page, "decoded")
         page.value("document.querySelector('#slider').focus()")
@@ -108,7 +108,7 @@ def test_photo_to_file_and_back(url, tmp_path):
         page.wait(f"{_ERROR} === 'The file is truncated or damaged.'")
 
         page.choose_file("#file", tmp_path / "photo.png")
-        page.wait(f"{_STATUS}.startsWith('Done')")
+        page.wait(f"{_STATUS}?.startsWith('Done')")
         page.value("document.querySelector('#rates input').click()")
         page.wait("document.querySelector('#facts').innerText.includes('Rate\\n0')")
         for width in (320, 1200):

@@ -1,4 +1,4 @@
-"""``dlf onnx``: a model in, four files out."""
+"""``dlf export --onnx``: a model in, four files out."""
 
 import json
 
@@ -15,7 +15,9 @@ def test_a_model_becomes_four_files(dlf_process, tiny_model, tmp_path):
     folder = tmp_path / "out"
 
     def dlf(*arguments):
-        done = dlf_process("onnx", tiny_model, folder, *arguments, cwd=tmp_path)
+        done = dlf_process(
+            "export", "--onnx", tiny_model, folder, *arguments, cwd=tmp_path
+        )
         return done.returncode, done.stdout, done.stderr
 
     status, out, err = dlf()
@@ -32,5 +34,12 @@ def test_a_model_becomes_four_files(dlf_process, tiny_model, tmp_path):
 
 
 def test_an_unknown_model_is_one_line(dlf, tmp_path):
-    status, out, err = dlf("onnx", "nothing", tmp_path / "out")
+    status, out, err = dlf("export", "--onnx", "nothing", tmp_path / "out")
     assert (status, out) == (2, "") and err.startswith("dlf: no model 'nothing'")
+
+
+def test_options_of_checkpoints_are_rejected(dlf, tiny_model, tmp_path):
+    arguments = "export", "--onnx", "--best", tiny_model, tmp_path / "out"
+    status, out, err = dlf(*arguments)
+    assert (status, out) == (2, "") and err.startswith("dlf: --best is an option of ")
+    assert not (tmp_path / "out").exists()
