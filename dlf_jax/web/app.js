@@ -3,8 +3,7 @@
 // Larger photos are scaled down, so that the networks fit into memory.
 const MAX_PIXELS = 4_000_000;
 const MAGIC = "DLF";
-const PARTS = ["Semantic tokens", "Detail, part 1", "Detail, part 2", "Detail, part 3"];
-PARTS.push("Detail, part 4");
+const PARTS = ["Semantic tokens", ...[1, 2, 3, 4].map((part) => `Detail, part ${part}`)];
 
 const $ = (id) => document.getElementById(id);
 const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
@@ -115,12 +114,12 @@ function show({ rgba, width, height, file, bits, rate }, name) {
   $("original").hidden = !photo;
   $("compare").hidden = !photo;
   const facts = [
-    ["Size", `${file.length.toLocaleString()} bytes`],
+    ["DLF file", `${file.length.toLocaleString()} bytes`],
     ["Bits per pixel", ((8 * file.length) / (width * height)).toFixed(4)],
-    ["Picture", `${width} × ${height}`],
+    ["Pixels", `${width} × ${height}`],
     ["Rate", String(rate)],
   ];
-  if (photo) facts.push(["The opened photo", `${photo.size.toLocaleString()} bytes`]);
+  if (photo) facts.splice(1, 0, ["Original", `${photo.size.toLocaleString()} bytes`]);
   $("facts").replaceChildren(
     ...facts.map(([term, value]) =>
       element("div", element("dt", term), element("dd", value)),
@@ -196,3 +195,7 @@ await working("Loading the model…", async () => {
   $("file").disabled = $("rates").disabled = false;
 });
 if ($("error").hidden) $("status").textContent = "Ready.";
+// The server of `dlf demo` is on the same machine: no connection can be missing.
+if (location.hostname !== "127.0.0.1") {
+  navigator.serviceWorker?.register("offline.js").catch(() => {});
+}

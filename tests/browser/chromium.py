@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_TIMEOUT_S = 300
+_TIMEOUT_S = 120
 
 
 def find_chromium() -> str | None:
@@ -32,15 +33,14 @@ class Page:
         self.downloads = folder / "downloads"
         read_by_browser, self._out = os.pipe()
         self._in, written_by_browser = os.pipe()
-
-        def connect():  # the browser reads descriptor 3 and writes 4
-            saved = os.dup(read_by_browser), os.dup(written_by_browser)
-            os.dup2(saved[0], 3)
-            os.dup2(saved[1], 4)
-
         self._process = subprocess.Popen(
             [
-                find_chromium(),
+                *(
+                    "bash",
+                    "-c",
+                    f'exec "$@" 3<&{read_by_browser} 4>&{written_by_browser}',
+                ),
+                *("bash", find_chromium()),
                 "--headless=new",
                 "--no-sandbox",  # for root
                 "--disable-gpu",
@@ -50,8 +50,7 @@ class Page:
                 f"--user-data-dir={folder / 'profile'}",
                 f"--window-size={width},{height}",
             ],
-            preexec_fn=connect,
-            close_fds=False,
+            pass_fds=(read_by_browser, written_by_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -97,17 +96,6 @@ class Page:
         self._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=path)
         self._session = session
 
-    def go_offline(self) -> None:
-        """Cuts the page off the network."""
-        self._call("Network.enable")
-        self._call(
-            "Network.emulateNetworkConditions",
-            offline=True,
-            latency=0,
-            downloadThroughput=0,
-            uploadThroughput=0,
-        )
-
     def value(self, expression: str) -> Any:
         """The JSON value of an expression, or of the promise that it gives."""
         result = self._call(
@@ -136,7 +124,7 @@ class Page:
         )
         self._call(
             "DOM.setFileInputFiles",
-            files=[str(path)],
+            files=[str(path.resolve())],
             objectId=found["result"]["objectId"],
         )
 
@@ -175,6 +163,8 @@ class Page:
 
     def _next(self) -> dict:
         while b"\0" not in self._buffer:
+            if not select.select([self._in], [], [], _TIMEOUT_S)[0]:
+                raise AssertionError("the browser does not answer")
             chunk = os.read(self._in, 1 << 16)
             if not chunk:
                 raise AssertionError("the browser has ended")

@@ -6,7 +6,7 @@ import jaxtyping
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def symbolic_sizes() -> Iterator[None]:
     """Lets functions annotated with `int` take symbolic dimensions."""
     jaxtyping.config.update("jaxtyping_disable", True)

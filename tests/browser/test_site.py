@@ -8,7 +8,9 @@ import threading
 import pytest
 
 from dlf_jax.browser import runtime
+from dlf_jax.browser.networks import ANALYSIS_FILE, SYNTHESIS_FILE
 from dlf_jax.browser.site import Server
+from dlf_jax.browser.tables import DESCRIPTION_FILE, TABLES_FILE
 from dlf_jax.errors import UserError
 
 
@@ -81,6 +83,18 @@ def test_the_server_sends_types_and_isolation(tmp_path):
     assert kinds["app.js"] == kinds["ort.mjs"] == (200, "text/javascript")
     assert kinds["ort.wasm"] == (200, "application/wasm")
     assert kinds[""][0] == 200 and kinds["nothing"][0] == 404
+
+
+def test_every_part_of_the_page_is_kept_for_offline_use(repository):
+    web = repository / "dlf_jax" / "web"
+    text = (web / "offline.js").read_text(encoding="utf-8")
+    kept = re.findall(r'^  "(.+)",$', text, re.MULTILINE)
+    parts = {file.name for file in web.iterdir() if file.is_file()}
+    parts -= {"index.html", "offline.js", "package.json"}
+    parts |= {f"ort/{name}" for name in runtime.FILES}
+    models = (ANALYSIS_FILE, SYNTHESIS_FILE, DESCRIPTION_FILE, TABLES_FILE)
+    parts |= {f"model/{name}" for name in models}
+    assert set(kept) == parts | {"./"}
 
 
 def test_every_part_of_the_page_exists(repository):
