@@ -75,6 +75,11 @@ class Page:
         os.close(self._in)
         os.close(self._out)
 
+    @property
+    def pid(self) -> int:
+        """The browser's process, the parent of all its others."""
+        return self._process.pid
+
     def open(self, url: str) -> None:
         """Starts to load a page."""
         self._call("Page.navigate", url=url)
