@@ -36,6 +36,8 @@ _CODEC = _NETWORK | {"entropy_coding", "entropy_coding.partition", "checkpoints"
 # The commands that train, and the options that they share: no other command does.
 _TRAINING_COMMANDS = {"cli.aot", "cli.export", "cli.settings", "cli.train"}
 
+_TRAINING = _BASE | _TRAINING_COMMANDS | {"cli", "models", "training"}
+
 # Part -> the parts it may import besides itself. The longest matching prefix of a
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
 MAY_IMPORT = {
@@ -79,9 +81,8 @@ MAY_IMPORT = {
     | {"", "codec", "data.folders", "metrics", "evaluation", "bulk", "browser"}
     | _TRAINING_COMMANDS
     | _PHOTOS,
-    **dict.fromkeys(
-        _TRAINING_COMMANDS, _BASE | _TRAINING_COMMANDS | {"cli", "models", "training"}
-    ),
+    **dict.fromkeys(_TRAINING_COMMANDS, _TRAINING),
+    "cli.export": _TRAINING | {"browser"},
     "__main__": {"cli", "interruption"},
 }
 

@@ -4,37 +4,26 @@ Covers the primitives of this package's networks.  Broadcasts are left to the op
 of ONNX wherever these broadcast by themselves.
 """
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jax.extend.core import Literal
 
+from dlf_jax.browser.elementwise import ELEMENTWISE, SAME, onnx_type
 from dlf_jax.browser.onnx_graph import Graph
+from dlf_jax.browser.values import (
+    Value,
+    constant,
+    from_an_end,
+    is_equal,
+    is_number,
+    is_one,
+    is_small,
+    other_axes,
+)
 
-# Values that do not depend on inputs are computed here up to this many elements.
-_MAX_FOLDED = 1 << 13
 _END = np.iinfo(np.int64).max
-
-
-@dataclasses.dataclass(frozen=True)
-class _Value:
-    """A value of the graph.
-
-    Attributes:
-      name: in the graph; None for a constant that is not in the graph yet.
-      shape: sizes, some of which may be symbolic.
-      dtype: its type.
-      thin: axes that have one element in the graph, to be broadcast to `shape`.
-      constant: the value where it is known.
-    """
-
-    name: str | None
-    shape: tuple
-    dtype: np.dtype
-    thin: frozenset[int] = frozenset()
-    constant: np.ndarray | None = None
 
 
 def convert(
@@ -62,7 +51,7 @@ def convert(
             graph.initializer(name, arrays[name])
         else:
             graph.input(name, shape, dtype)
-        values[variable] = _Value(name, shape, dtype)
+        values[variable] = Value(name, shape, dtype)
     results = _Conversion(graph).run(closed, [values[v] for v in closed.jaxpr.invars])
     for value, name in zip(results, outputs, strict=True):
         graph.output(value[0], name, value[1].shape, value[1].dtype)
@@ -75,28 +64,28 @@ class _Conversion:
     def __init__(self, graph: Graph):
         self._graph = graph
 
-    def run(self, closed: Any, arguments: list[_Value]) -> list[tuple[str, _Value]]:
+    def run(self, closed: Any, arguments: list[Value]) -> list[tuple[str, Value]]:
         """Names and descriptions of a function's results."""
         results = self._call(closed, arguments)
         return [(self._full(value), value) for value in results]
 
-    def _call(self, closed: Any, arguments: Sequence[_Value]) -> list[_Value]:
+    def _call(self, closed: Any, arguments: Sequence[Value]) -> list[Value]:
         jaxpr, env = closed.jaxpr, {}
 
-        def read(atom: Any) -> _Value:
+        def read(atom: Any) -> Value:
             if isinstance(atom, Literal):
-                return _constant(np.asarray(atom.val, atom.aval.dtype))
+                return constant(np.asarray(atom.val, atom.aval.dtype))
             return env[atom]
 
         env.update(zip(jaxpr.invars, arguments, strict=True))
-        env.update(zip(jaxpr.constvars, map(_constant, closed.consts), strict=True))
+        env.update(zip(jaxpr.constvars, map(constant, closed.consts), strict=True))
         for equation in jaxpr.eqns:
             operands = [read(atom) for atom in equation.invars]
             results = self._equation(equation, operands)
             env.update(zip(equation.outvars, results, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
-    def _equation(self, equation: Any, operands: list[_Value]) -> list[_Value]:
+    def _equation(self, equation: Any, operands: list[Value]) -> list[Value]:
         primitive, params = equation.primitive.name, equation.params
         inner = params.get("jaxpr", params.get("call_jaxpr"))
         if inner is not None:
@@ -105,36 +94,36 @@ class _Conversion:
         if (
             operands
             and all(value.constant is not None for value in operands)
-            and all(_is_small(shape) for shape in shapes)
+            and all(is_small(shape) for shape in shapes)
         ):
             constants = [value.constant for value in operands]
             results = equation.primitive.bind(*constants, **params)
             results = results if equation.primitive.multiple_results else [results]
-            return [_constant(result) for result in results]
-        if primitive in _SAME:
+            return [constant(result) for result in results]
+        if primitive in SAME:
             return operands
-        if primitive in _ELEMENTWISE:
+        if primitive in ELEMENTWISE:
             return [self._elementwise(equation, operands)]
         rule = getattr(self, f"_{primitive}", None)
         if rule is None:
             raise NotImplementedError(f"no rule for the primitive {primitive}")
         names = rule(*operands, **{"shape": shapes[0], **params})
-        if isinstance(names, _Value):
+        if isinstance(names, Value):
             return [names]
         return [
-            _Value(name, variable.aval.shape, variable.aval.dtype)
+            Value(name, variable.aval.shape, variable.aval.dtype)
             for name, variable in zip(names, equation.outvars, strict=True)
         ]
 
     # Values.
 
-    def _thin(self, value: _Value) -> str:
+    def _thin(self, value: Value) -> str:
         """The name of a value, where broadcasts may be left to the operator."""
         if value.name is None:
             return self._graph.constant(value.constant, value.dtype)
         return value.name
 
-    def _full(self, value: _Value) -> str:
+    def _full(self, value: Value) -> str:
         """The name of a value in its whole shape."""
         if not value.thin:
             return self._thin(value)
@@ -148,11 +137,11 @@ class _Conversion:
 
     # Primitives that work on every element by itself.
 
-    def _elementwise(self, equation: Any, operands: list[_Value]) -> _Value:
+    def _elementwise(self, equation: Any, operands: list[Value]) -> Value:
         (variable,) = equation.outvars
         shape = variable.aval.shape
         names = [self._thin(value) for value in operands]
-        rule = _ELEMENTWISE[equation.primitive.name]
+        rule = ELEMENTWISE[equation.primitive.name]
         if isinstance(rule, str):
             name = self._one(rule, *names)
         else:
@@ -160,9 +149,7 @@ class _Conversion:
         thin = frozenset(range(len(shape))).intersection(
             *(value.thin for value in operands if len(value.shape))
         )
-        if all(not len(value.shape) for value in operands):
-            thin = frozenset()
-        return _Value(name, shape, variable.aval.dtype, thin)
+        return Value(name, shape, variable.aval.dtype, thin)
 
     # Primitives that move elements.
 
@@ -171,20 +158,20 @@ class _Conversion:
         name = self._thin(x)
         if new:
             name = self._one("Unsqueeze", name, self._graph.constant(new))
-        thin = {axis for axis in new if not _is_one(shape[axis])}
+        thin = {axis for axis in new if not is_one(shape[axis])}
         for axis, target in enumerate(broadcast_dimensions):
-            grown = _is_one(x.shape[axis]) and not _is_one(shape[target])
+            grown = is_one(x.shape[axis]) and not is_one(shape[target])
             if axis in x.thin or grown:
                 thin.add(target)
-        return _Value(name, shape, x.dtype, frozenset(thin))
+        return Value(name, shape, x.dtype, frozenset(thin))
 
     def _reshape(self, x, shape, **_):
         sizes = list(shape)
-        unknown = [axis for axis, size in enumerate(sizes) if not _is_number(size)]
+        unknown = [axis for axis, size in enumerate(sizes) if not is_number(size)]
         for axis in unknown:
-            if axis < len(x.shape) and _is_equal(x.shape[axis], sizes[axis]):
+            if axis < len(x.shape) and is_equal(x.shape[axis], sizes[axis]):
                 sizes[axis] = 0  # the size of the input
-        unknown = [axis for axis in unknown if not _is_number(sizes[axis])]
+        unknown = [axis for axis in unknown if not is_number(sizes[axis])]
         if len(unknown) == 1:
             sizes[unknown[0]] = -1  # whatever remains
         elif unknown:
@@ -196,31 +183,27 @@ class _Conversion:
         thin = frozenset(i for i, axis in enumerate(kept) if axis in x.thin)
         axes = self._graph.constant(dimensions)
         name = self._one("Squeeze", self._thin(x), axes)
-        return _Value(name, shape, x.dtype, thin)
+        return Value(name, shape, x.dtype, thin)
 
     def _transpose(self, x, permutation, shape, **_):
         thin = frozenset(i for i, axis in enumerate(permutation) if axis in x.thin)
         name = self._one("Transpose", self._thin(x), perm=list(permutation))
-        return _Value(name, shape, x.dtype, thin)
+        return Value(name, shape, x.dtype, thin)
 
-    def _slice(self, x, start_indices, limit_indices, strides, **_):
-        return [self._sliced(x, start_indices, limit_indices, strides)]
-
-    def _sliced(self, x, starts, ends, strides=None):
-        """The part of a value between two corners."""
-        strides = strides or [1] * len(starts)
+    def _slice(self, x, start_indices, limit_indices, strides=None, **_):
+        strides = strides or [1] * len(start_indices)
         cut = [
-            (axis, _from_an_end(start, size), _from_an_end(end, size) or _END, stride)
+            (axis, from_an_end(start, size), from_an_end(end, size) or _END, stride)
             for axis, (start, end, stride, size) in enumerate(
-                zip(starts, ends, strides, x.shape, strict=True)
+                zip(start_indices, limit_indices, strides, x.shape, strict=True)
             )
-            if not (_is_equal(start, 0) and _is_equal(end, size) and stride == 1)
+            if not (is_equal(start, 0) and is_equal(end, size) and stride == 1)
         ]
         if not cut:
-            return self._full(x)
+            return [self._full(x)]
         axes, starts, ends, strides = map(list, zip(*cut, strict=True))
         numbers = map(self._graph.constant, (starts, ends, axes, strides))
-        return self._one("Slice", self._full(x), *numbers)
+        return [self._one("Slice", self._full(x), *numbers)]
 
     def _concatenate(self, *operands, dimension, **_):
         names = [self._full(value) for value in operands]
@@ -250,10 +233,10 @@ class _Conversion:
             for axis, start in zip(axes, indices.constant, strict=True):
                 starts[axis] = int(start)
             ends = [a + size for a, size in zip(starts, slice_sizes, strict=True)]
-            return [self._sliced(x, starts, ends)]
+            return self._slice(x, starts, ends)
         kept = [size for axis, size in enumerate(x.shape) if axis not in axes]
         sizes = [size for axis, size in enumerate(slice_sizes) if axis not in axes]
-        if not all(map(_is_equal, kept, sizes)):
+        if not all(map(is_equal, kept, sizes)):
             raise NotImplementedError("indices into parts of an array")
         if len(axes) == 1:
             index = self._one("Squeeze", name, self._graph.constant([batch]))
@@ -263,7 +246,7 @@ class _Conversion:
             return [self._one("Gather", self._full(x), index, axis=axes[0])]
         if axes != tuple(range(len(axes))):
             raise NotImplementedError("indices of later axes")
-        index = self._one("Cast", name, to=_type(np.int64))
+        index = self._one("Cast", name, to=onnx_type(np.int64))
         return [self._one("GatherND", self._full(x), index)]
 
     # Primitives that make or combine elements.
@@ -273,34 +256,33 @@ class _Conversion:
         scalar = self._one("Squeeze", size, self._graph.constant([0]))
         zero, one = self._graph.constant(0), self._graph.constant(1)
         name = self._one("Range", zero, scalar, one)
-        name = self._one("Cast", name, to=_type(dtype))
+        name = self._one("Cast", name, to=onnx_type(dtype))
         new = [axis for axis in range(len(shape)) if axis != dimension]
         if new:
             name = self._one("Unsqueeze", name, self._graph.constant(new))
-        return _Value(name, shape, np.dtype(dtype), frozenset(new))
+        return Value(name, shape, np.dtype(dtype), frozenset(new))
 
     def _dim_as_value(self, dim, **_):
         size = self._graph.sizes([dim])
         scalar = self._one("Squeeze", size, self._graph.constant([0]))
-        return [self._one("Cast", scalar, to=_type(np.int32))]
+        return [self._one("Cast", scalar, to=onnx_type(np.int32))]
 
-    def _reduce_sum(self, x, axes, **_):
+    def _reduce_sum(self, x, axes, operator="ReduceSum", **_):
         numbers = self._graph.constant(axes)
-        return [self._one("ReduceSum", self._full(x), numbers, keepdims=0)]
+        return [self._one(operator, self._full(x), numbers, keepdims=0)]
 
     def _reduce_max(self, x, axes, **_):
-        numbers = self._graph.constant(axes)
-        return [self._one("ReduceMax", self._full(x), numbers, keepdims=0)]
+        return self._reduce_sum(x, axes, "ReduceMax")
 
     def _argmin(self, x, axes, index_dtype, **_):
         (axis,) = axes
         name = self._one("ArgMin", self._full(x), axis=axis, keepdims=0)
-        return [self._one("Cast", name, to=_type(index_dtype))]
+        return [self._one("Cast", name, to=onnx_type(index_dtype))]
 
     def _dot_general(self, x, y, dimension_numbers, **_):
         (x_sum, y_sum), (x_batch, y_batch) = dimension_numbers
-        x_free = _other_axes(x, x_sum, x_batch)
-        y_free = _other_axes(y, y_sum, y_batch)
+        x_free = other_axes(x, x_sum, x_batch)
+        y_free = other_axes(y, y_sum, y_batch)
         if (
             (len(x_sum), len(y_sum), len(y_free)) != (1, 1, 1)
             or (len(x_free) != 1 and x_batch)
@@ -334,100 +316,3 @@ class _Conversion:
         if list(axes) == list(range(len(axes))):
             return name
         return self._one("Transpose", name, perm=list(axes))
-
-
-def _square(one, graph, names, operands, params):
-    return one("Mul", names[0], names[0])
-
-
-def _integer_pow(one, graph, names, operands, params):
-    return one("Pow", names[0], graph.constant(params["y"], operands[0].dtype))
-
-
-def _rsqrt(one, graph, names, operands, params):
-    return one("Reciprocal", one("Sqrt", names[0]))
-
-
-def _erfc(one, graph, names, operands, params):
-    return one("Sub", graph.constant(1, operands[0].dtype), one("Erf", names[0]))
-
-
-def _cast(one, graph, names, operands, params):
-    return one("Cast", names[0], to=_type(params["new_dtype"]))
-
-
-def _select(one, graph, names, operands, params):
-    condition, otherwise, chosen = names
-    return one("Where", condition, chosen, otherwise)
-
-
-def _shift_right(one, graph, names, operands, params):
-    return one("BitShift", *names, direction="RIGHT")
-
-
-_SAME = {"stop_gradient", "copy"}
-_ELEMENTWISE: dict[str, str | Callable[..., str]] = {
-    "add": "Add",
-    "sub": "Sub",
-    "mul": "Mul",
-    "div": "Div",
-    "max": "Max",
-    "min": "Min",
-    "neg": "Neg",
-    "exp": "Exp",
-    "tanh": "Tanh",
-    "sqrt": "Sqrt",
-    "floor": "Floor",
-    "logistic": "Sigmoid",
-    "xor": "BitwiseXor",
-    "eq": "Equal",
-    "lt": "Less",
-    "gt": "Greater",
-    "ge": "GreaterOrEqual",
-    "square": _square,
-    "integer_pow": _integer_pow,
-    "rsqrt": _rsqrt,
-    "erfc": _erfc,
-    "convert_element_type": _cast,
-    "select_n": _select,
-    "shift_right_logical": _shift_right,
-}
-
-
-def _constant(value: Any) -> _Value:
-    array = np.asarray(value)
-    return _Value(None, array.shape, array.dtype, constant=array)
-
-
-def _other_axes(x: _Value, *groups: Sequence[int]) -> list[int]:
-    taken = {axis for group in groups for axis in group}
-    return [axis for axis in range(len(x.shape)) if axis not in taken]
-
-
-def _from_an_end(place: Any, size: Any) -> int:
-    """A place along an axis as a number; from the end, negative or 0, if symbolic."""
-    return int(place) if _is_number(place) else int(place - size)
-
-
-def _is_number(size: Any) -> bool:
-    return isinstance(size, int | np.integer)
-
-
-def _is_one(size: Any) -> bool:
-    return _is_number(size) and size == 1
-
-
-def _is_equal(size: Any, other: Any) -> bool:
-    """True for sizes that are equal for all values of the variables."""
-    return str(size) == str(other)
-
-
-def _is_small(shape: Sequence[Any]) -> bool:
-    known = all(_is_number(size) for size in shape)
-    return known and int(np.prod(shape, dtype=int)) <= _MAX_FOLDED
-
-
-def _type(dtype: Any) -> int:
-    from onnx.helper import np_dtype_to_tensor_dtype
-
-    return np_dtype_to_tensor_dtype(np.dtype(dtype))
