@@ -54,8 +54,8 @@ self.onmessage = async ({ data: { id, task, ...values } }) => {
   try {
     self.postMessage({ id, result: await tasks[task](values) });
   } catch (error) {
-    const known = error instanceof UserError;
-    const message = known ? error.message : `this did not work (${error.message})`;
-    self.postMessage({ id, error: message.split("\n")[0] });
+    const [reason] = error.message.split("\n");
+    const failed = `this did not work (${reason}): reload the page, try a smaller photo`;
+    self.postMessage({ id, error: error instanceof UserError ? reason : failed });
   }
 };
