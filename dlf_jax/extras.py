@@ -27,7 +27,7 @@ def needs(module: str, extra: str, package: str | None = None) -> ModuleType:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{library} is installed but does not load: {reason}"
+            f"{library} is installed but does not load ({reason}): install it again"
         ) from error
 
 

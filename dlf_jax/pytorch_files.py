@@ -96,7 +96,9 @@ def read_pytorch_file(data: Bytes, name: str) -> dict[str, np.ndarray]:
         tree = _read_zip(data) if is_zip else _read_legacy(data)
     except _DAMAGE as error:
         reason = " ".join((str(error) or type(error).__name__).split())
-        raise UserError(f"{name} is no intact PyTorch file: {reason}") from error
+        raise UserError(
+            f"{name} is no intact PyTorch file ({reason}): copy it again"
+        ) from error
     if isinstance(tree, dict):
         tree = tree.get("state_dict", tree)
     arrays = {
@@ -105,7 +107,9 @@ def read_pytorch_file(data: Bytes, name: str) -> dict[str, np.ndarray]:
         if isinstance(key, str) and isinstance(value, np.ndarray)
     }
     if not arrays:
-        raise UserError(f"{name} holds no state dict")
+        raise UserError(
+            f"{name} holds no state dict: give a file that torch.save wrote of one"
+        )
     return arrays
 
 

@@ -18,7 +18,7 @@ from dlf_jax.errors import UserError
 from dlf_jax.evaluation.codecs import open_codec
 
 _PATH = click.Path(path_type=Path)
-_COARSEST, _FINEST = 63, 0  # quantisation parameters of VVC
+_COARSEST, _FINEST = 63, 30  # quantisation parameters of VVC; finer ones take long
 
 
 def nearest_size(encode: Callable[[int], bytes], target: int) -> tuple[int, bytes]:

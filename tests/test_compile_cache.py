@@ -47,6 +47,7 @@ def test_default_is_the_users_cache_folder(tmp_path):
     assert [name for name in os.listdir(folder) if name.endswith("-cache")]
 
 
+@pytest.mark.slow
 def test_environment_decides(tmp_path):
     given, folder = tmp_path / "given", tmp_path / "given" / "dlf_jax" / PYTHON
     assert run(tmp_path, str(given)) == str(folder)

@@ -101,6 +101,12 @@ def test_the_figure_is_what_its_script_draws(repository):
     assert drawn == script["figure"](VARIANTS["dlf-l"])
 
 
+def test_the_table_of_hours_is_what_its_script_prints(repository):
+    hours = repository / "launch" / "studies" / "aot" / "hours.py"
+    text = (repository / "docs" / "training.md").read_text(encoding="utf-8")
+    assert runpy.run_path(str(hours))["table"]() in text
+
+
 @pytest.mark.parametrize("heading", ["", "no-such-heading"])
 def test_a_reference_that_leads_nowhere_is_found(heading):
     (found,) = references(f"See docs/architecture.md#{heading}.")

@@ -34,8 +34,8 @@ def test_a_library_that_does_not_load_says_why(error, tmp_path, monkeypatch):
     with pytest.raises(UserError) as error:
         needs("broken_library", "evaluate")
     assert str(error.value) == (
-        "broken_library is installed but does not load: "
-        "libGL.so.1: cannot open shared object file"
+        "broken_library is installed but does not load "
+        "(libGL.so.1: cannot open shared object file): install it again"
     )
 
 

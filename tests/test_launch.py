@@ -66,6 +66,16 @@ def test_says_so_where_python_is_too_old(script, source_copy, tmp_path):
     assert "Python 3.11 or newer was not found" in done.stderr
 
 
+@pytest.mark.parametrize("target", [0, 10, 44, 45, 46, 340, 1000])
+def test_same_size_finds_the_nearest_file(repository, monkeypatch, target):
+    monkeypatch.syspath_prepend(repository / "launch")
+    script = runpy.run_path(str(repository / "launch" / "same_size.py"))
+    sizes = {qp: 10 * (64 - qp) for qp in range(30, 64)}
+    qp, data = script["nearest_size"](lambda qp: bytes(sizes[qp]), target)
+    errors = [abs(size - target) for size in sizes.values()]
+    assert len(data) == sizes[qp] and abs(len(data) - target) == min(errors)
+
+
 def test_side_by_side_shows_both_images(repository, tmp_path):
     Image.new("RGB", (50, 20), "red").save(tmp_path / "a.png")
     Image.new("L", (50, 20), 0).save(tmp_path / "b.png")
@@ -207,6 +217,7 @@ def test_logs_with_gaps_are_read(repository, tmp_path):
     assert (tmp_path / "out" / "training_log.jsonl").read_text() == ""
 
 
+@pytest.mark.slow
 def test_linear_probe_of_a_toy(repository, tmp_path, capsys):
     make_model(tmp_path / "tiny")
     rng = np.random.default_rng(0)
@@ -290,6 +301,26 @@ def test_throughput_of_a_stage(repository, parts):
     for row in rows:
         milliseconds, _, rate = (float(x) for x in row.split("|")[2:5])
         assert milliseconds > 0 and rate > 0
+
+
+@pytest.mark.slow
+def test_profile_of_a_step(repository):
+    done = run_python(
+        "launch/studies/throughput/profile_step.py",
+        *("--config=configs/dlf.py:preset=smoke,stage=tokenizer", "--depth=1"),
+        cwd=repository,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tokenizer, 4 images: ")
+    operations, modules = (
+        dict(
+            (cells[1].strip(), float(cells[2]))
+            for cells in (line.split("|") for line in table.splitlines()[2:])
+        )
+        for table in done.stdout.split("\n\n")[1:]
+    )
+    assert operations["dot"] > 0
+    assert any(re.match("encoder.* backward", name) for name in modules)
 
 
 @pytest.mark.slow

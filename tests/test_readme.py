@@ -27,6 +27,16 @@ _DOCUMENTS = sorted(
 _SIZE = (40, 60)  # of the stand-in for photo.png
 # Commands that end within seconds, given photo.png.
 _RUN = ("compress", "info", "decompress", "models")
+# Other commands of the README, and the file that runs them, some with small settings.
+_ELSEWHERE = {
+    "bash launch/quickstart.sh": "tests/test_launch.py",
+    "bash launch/test.sh": "launch/test.sh",
+    "pip install": "launch/environment.sh",
+    "dlf evaluate": "tests/cli/test_evaluate.py",
+    "dlf bench": "tests/cli/test_bench.py",
+    "dlf train": "tests/cli/test_smoke.py",
+    "dlf export": "tests/cli/test_smoke.py",
+}
 _CHANGE = re.compile(r"--config\.([\w.]+)(?:=.*)?")
 
 
@@ -154,7 +164,16 @@ def test_commands_run(photo, monkeypatch, capsys):
     assert len(shapes) > 1 and set(shapes) == {photo.shape}
 
 
-def test_python_examples_run(photo):
+def test_every_command_of_the_readme_runs_somewhere():
+    text = (_REPOSITORY / "README.md").read_text(encoding="utf-8")
+    found = {" ".join(words[:2]) for words in commands(text)}
+    assert found == _ELSEWHERE.keys() | {f"dlf {name}" for name in _RUN[:3]}
+    for command, file in _ELSEWHERE.items():
+        name = Path(command.split()[1]).name
+        assert name in (_REPOSITORY / file).read_text(encoding="utf-8"), command
+
+
+def test_python_examples_of_the_readme_run(photo):
     text = (_REPOSITORY / "README.md").read_text(encoding="utf-8")
     examples, names = blocks(text, "python"), {}
     assert examples
@@ -165,6 +184,16 @@ def test_python_examples_run(photo):
     assert {(image.shape, image.dtype.name) for image in images} == {
         (photo.shape, "uint8")
     }
+
+
+def test_python_examples_of_documents_run():
+    ran = []
+    for document in _DOCUMENTS:
+        text = (_REPOSITORY / document).read_text(encoding="utf-8")
+        for example in blocks(text, "python") if document != "README.md" else ():
+            exec(compile(example, document, "exec"), {})
+            ran.append(document)
+    assert "docs/deploying.md" in ran
 
 
 @pytest.mark.parametrize("document", _DOCUMENTS)

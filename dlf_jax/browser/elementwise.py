@@ -18,10 +18,6 @@ def _rsqrt(one, graph, names, operands, params):
     return one("Reciprocal", one("Sqrt", names[0]))
 
 
-def _erfc(one, graph, names, operands, params):
-    return one("Sub", graph.constant(1, operands[0].dtype), one("Erf", names[0]))
-
-
 def _cast(one, graph, names, operands, params):
     return one("Cast", names[0], to=onnx_type(params["new_dtype"]))
 
@@ -48,6 +44,7 @@ ELEMENTWISE: dict[str, str | Callable[..., str]] = {
     "max": "Max",
     "min": "Min",
     "neg": "Neg",
+    "erf": "Erf",
     "exp": "Exp",
     "tanh": "Tanh",
     "sqrt": "Sqrt",
@@ -61,7 +58,6 @@ ELEMENTWISE: dict[str, str | Callable[..., str]] = {
     "square": _square,
     "integer_pow": _integer_pow,
     "rsqrt": _rsqrt,
-    "erfc": _erfc,
     "convert_element_type": _cast,
     "select_n": _select,
     "shift_right_logical": _shift_right,

@@ -1,7 +1,8 @@
 """Conversion of traced jax functions to ONNX, with sizes known at run time only.
 
 Covers the primitives of this package's networks.  Broadcasts are left to the operators
-of ONNX wherever these broadcast by themselves.
+of ONNX wherever these broadcast by themselves.  The module is long because all rules are
+methods of the class that names values.
 """
 
 from collections.abc import Sequence
@@ -88,6 +89,9 @@ class _Conversion:
     def _equation(self, equation: Any, operands: list[Value]) -> list[Value]:
         primitive, params = equation.primitive.name, equation.params
         inner = params.get("jaxpr", params.get("call_jaxpr"))
+        if primitive == "cond" and operands[0].constant is not None:
+            index, *operands = operands
+            inner = params["branches"][int(index.constant)]
         if inner is not None:
             return self._call(inner, operands)
         shapes = [variable.aval.shape for variable in equation.outvars]
@@ -131,6 +135,12 @@ class _Conversion:
             size if axis in value.thin else 1 for axis, size in enumerate(value.shape)
         ]
         return self._one("Expand", self._thin(value), self._graph.sizes(shape))
+
+    def _scalar(self, size: Any) -> str:
+        """The name of a size."""
+        return self._one(
+            "Squeeze", self._graph.sizes([size]), self._graph.constant([0])
+        )
 
     def _one(self, *args: Any, **kwargs: Any) -> str:
         return self._graph.emit(*args, **kwargs)[0]
@@ -252,20 +262,20 @@ class _Conversion:
     # Primitives that make or combine elements.
 
     def _iota(self, shape, dtype, dimension, **_):
-        size = self._graph.sizes([shape[dimension]])
-        scalar = self._one("Squeeze", size, self._graph.constant([0]))
+        size = self._scalar(shape[dimension])
         zero, one = self._graph.constant(0), self._graph.constant(1)
-        name = self._one("Range", zero, scalar, one)
+        name = self._one("Range", zero, size, one)
         name = self._one("Cast", name, to=onnx_type(dtype))
         new = [axis for axis in range(len(shape)) if axis != dimension]
         if new:
             name = self._one("Unsqueeze", name, self._graph.constant(new))
         return Value(name, shape, np.dtype(dtype), frozenset(new))
 
+    def _platform_index(self, platforms, **_):
+        return constant(np.int32(platforms.index(None)))  # any other platform
+
     def _dim_as_value(self, dim, **_):
-        size = self._graph.sizes([dim])
-        scalar = self._one("Squeeze", size, self._graph.constant([0]))
-        return [self._one("Cast", scalar, to=onnx_type(np.int32))]
+        return [self._one("Cast", self._scalar(dim), to=onnx_type(np.int32))]
 
     def _reduce_sum(self, x, axes, operator="ReduceSum", **_):
         numbers = self._graph.constant(axes)

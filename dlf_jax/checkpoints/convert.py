@@ -187,7 +187,9 @@ def to_official(directory: Path, file: Path, *, overwrite: bool = False) -> int:
     entries = _expected(name_map(config, kind), stored)
     shapes = {path: array.shape for path, array in arrays.items()}
     if shapes != {entry.path: entry.our_shape for entry in entries.values()}:
-        raise UserError(f"model directory {directory} is damaged: wrong weights")
+        raise UserError(
+            f"model directory {directory} is damaged: wrong weights; copy it again"
+        )
 
     def official(entry: Entry) -> LazyArray:
         return arrays[entry.path].map(

@@ -136,7 +136,8 @@ def infer_titok(
         num_heads = num_heads or width // HEAD_WIDTH
         if width % num_heads:
             raise UserError(
-                f"the {side}'s width {width} does not fit {num_heads} heads"
+                f"the {side}'s width {width} does not fit {num_heads} heads: give a "
+                f"divisor of it as --{side}-heads"
             )
         num_layers = len(found.indices(f"{side}.transformer.{{i}}.*"))
         trunks[side] = TrunkConfig(width, num_layers, num_heads)

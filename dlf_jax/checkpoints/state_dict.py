@@ -154,4 +154,6 @@ def _damage(path: Path) -> Iterator[None]:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except _DAMAGE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path} is damaged or not supported: {reason}") from error
+        raise UserError(
+            f"{path} is damaged or not supported ({reason}): copy it again"
+        ) from error

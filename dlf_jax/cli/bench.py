@@ -20,7 +20,7 @@ from dlf_jax import interruption
 from dlf_jax.cli.environment import versions
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.reports import as_line, json_option
-from dlf_jax.cli.session import status
+from dlf_jax.cli.session import rate_option, status
 from dlf_jax.errors import UserError
 
 _STATES = ("cold", "cached", "warm")
@@ -57,7 +57,7 @@ class _Sizes(click.ParamType):
     default="dlf-nano",
     show_default=True,
 )
-@click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
+@rate_option
 @click.option(
     "--runs",
     type=click.IntRange(1),
@@ -69,7 +69,7 @@ class _Sizes(click.ParamType):
 def bench(
     sizes: list[int], model: str, rate: int | None, runs: int, as_json: bool
 ) -> None:
-    """Measures time and memory of compress and decompress on this machine.
+    """Measures seconds and memory of coding on this machine.
 
     \b
     cold    a new process with an empty compile cache

@@ -10,7 +10,7 @@ import click
 
 from dlf_jax.cli.evaluate import specs_of
 from dlf_jax.cli.paths import TEXT
-from dlf_jax.cli.session import limit_options, rate_of
+from dlf_jax.cli.session import limit_options, rate_of, rate_option
 from dlf_jax.extras import needs
 from dlf_jax.limits import Limits
 
@@ -60,7 +60,7 @@ def _job_options(command: Callable) -> Callable:
 
 
 @bulk.command()
-@click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
+@rate_option
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",

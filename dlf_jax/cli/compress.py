@@ -12,7 +12,13 @@ from dlf_jax.cli.outputs import outputs_of
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.quality import mean, measure
 from dlf_jax.cli.reports import Style, file_facts, style_options
-from dlf_jax.cli.session import limit_options, load_codec, rate_of, without_collection
+from dlf_jax.cli.session import (
+    limit_options,
+    load_codec,
+    rate_of,
+    rate_option,
+    without_collection,
+)
 from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
 from dlf_jax.entropy_coding.coders import CODERS, coder_id
 from dlf_jax.limits import Limits
@@ -28,7 +34,7 @@ from dlf_jax.limits import Limits
     help="File to write, - for stdout; by default IN with the ending .dlf. A folder, "
     "which is created, for several IN or with a slash at its end.",
 )
-@click.option("--rate", metavar="K", type=int, help="Rate, 0 for the smallest files.")
+@rate_option
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",

@@ -79,7 +79,7 @@ def evaluate(
     processes: int,
     style: Style,
 ) -> None:
-    """Compares codecs on images: files of true sizes, metrics, curves, a report.
+    """Compares codecs on images: sizes, metrics, curves, a report.
 
     PATHS are photos, and folders with photos at any depth; hidden files are ignored.
 

@@ -55,7 +55,7 @@ def export(
     onnx: bool,
     force: bool,
 ) -> None:
-    """Writes the newest checkpoint of the run SOURCE as a model into DIRECTORY.
+    """Writes the last checkpoint of the run SOURCE as a model DIRECTORY.
 
     With --onnx, SOURCE is a model, and DIRECTORY receives the networks, for images of
     any number of tiles, and the integers that code files:

@@ -14,7 +14,7 @@ from dlf_jax.cli.streams import INPUT, Input
 @click.argument("sources", metavar="FILE...", type=INPUT, nargs=-1, required=True)
 @json_option
 def info(sources: tuple[Input, ...], as_json: bool) -> None:
-    """Prints size, rate and model of files, - for stdin, without decoding them."""
+    """Prints size, rate and model of files IN, - for stdin."""
     from dlf_jax.codec.container import parse
     from dlf_jax.codec.info import file_info
 

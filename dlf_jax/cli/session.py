@@ -17,6 +17,15 @@ _DELAY_S = 1.0
 _ERASE_LINE = "\r\x1b[K"
 
 
+rate_option = click.option(
+    "--rate",
+    metavar="K",
+    type=int,
+    help="Rate, 0 for the smallest files; the middle one of the model by default. "
+    "`dlf models` lists the rates.",
+)
+
+
 def limit_options(command: Callable) -> Callable:
     """Adds the options of commands that take images of any size; passes `limits`."""
 

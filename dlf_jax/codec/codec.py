@@ -57,7 +57,8 @@ class _Layout:
         if not 0 < self.height * self.width <= limits.pixels:
             raise UserError(
                 f"the image has {width} x {height} pixels; the limit is "
-                f"{limits.pixels}, padding to multiples of {tile} included"
+                f"{limits.pixels}, padding to multiples of {tile} included: use a "
+                "smaller image or a higher limit (--max-megapixels, Limits.pixels)"
             )
         stride = config.detail_stride
         self.grid = self.height // stride, self.width // stride
@@ -232,10 +233,14 @@ class Codec:
                 f"{self.model.name} ({self.model_id.hex()}): see `dlf models`"
             )
         if header.rate >= self.num_rates:
-            raise UserError(f"the file is damaged: there is no rate {header.rate}")
+            raise UserError(
+                f"the file is damaged: there is no rate {header.rate}; copy it again"
+            )
         layout = self._layout(header.height, header.width)
         if len(file.payload) < layout.min_payload and not damaged:
-            raise UserError("the file is damaged: it is too short for its image")
+            raise UserError(
+                "the file is damaged: it is too short for its image; copy it again"
+            )
         return layout
 
 

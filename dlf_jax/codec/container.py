@@ -79,7 +79,9 @@ def parse(data: bytes, *, damaged: bool = False) -> ParsedFile:
       UserError: the bytes are no DLF file, are damaged, or need a newer version.
     """
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise UserError(f"files are bytes, not {type(data).__name__}")
+        raise UserError(
+            f"files are bytes, not {type(data).__name__}: pass the content of a file"
+        )
     data = bytes(data)
     if not data:
         raise UserError("the file is empty: copy it again")

@@ -86,8 +86,8 @@ def decode_image(
     def check(width: int, height: int) -> None:
         if width * height > max_pixels:
             raise UserError(
-                f"{name} has {width * height / 1e6:.0f} megapixels; the limit is "
-                f"{max_pixels / 1e6:.0f}: use a smaller image or a higher limit"
+                f"{name} has {_millions(width * height)} megapixels; the limit is "
+                f"{_millions(max_pixels)}: use a smaller image or a higher limit"
             )
 
     try:
@@ -125,3 +125,7 @@ def check_extension(extension: str) -> None:
         raise UserError(
             f"cannot write images as '{extension}': use one of {', '.join(_FORMATS)}"
         )
+
+
+def _millions(number: int) -> str:
+    return f"{number / 1e6:.0f}" if number > 1e7 else f"{number / 1e6:.2g}"

@@ -89,7 +89,9 @@ class Photos:
                 photo = self._decode(i) if self._cache is None else self._cache[i]
                 if photo is not None:
                     return photo
-        raise UserError("none of the photos can be decoded")
+        raise UserError(
+            "none of the photos can be decoded: name others with --config.data"
+        )
 
     def __repr__(self) -> str:
         return f"Photos({len(self)})"

@@ -38,7 +38,7 @@ def train_batches(
       UserError: `photos` is empty.
     """
     if not len(photos):
-        raise UserError("no photos are left to train on")
+        raise UserError("no photos are left to train on: name more with --config.data")
     crops = (
         grain.MapDataset.source(photos)
         .seed(seed)

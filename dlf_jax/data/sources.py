@@ -1,10 +1,10 @@
 """Sources of encoded photos, with random access, named by a string.
 
-  /path, folder:/path           photos in a folder, see `dlf_jax.data.folders`
-  tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder prepared as array_record;
-                                the default split is "train"
-  array_record:/path/*.arecord  array_record files; a record is the bytes of an image
-                                file, such as a JPEG
+    /path, folder:/path           photos in a folder, see `dlf_jax.data.folders`
+    tfds:NAME[/CONFIG][:SPLIT]    a TensorFlow Datasets builder prepared as
+                                  array_record; the default split is "train"
+    array_record:/path/*.arecord  array_record files; a record is the bytes of an image
+                                  file, such as a JPEG
 
 Commas separate several sources.  TensorFlow is not needed, except once by some builders
 for `tfds.builder(NAME, file_format="array_record").download_and_prepare()`.  The
@@ -56,7 +56,7 @@ def open_source(specification: str) -> ImageSource:
     sources = [_open(spec) for spec in specs]
     for spec, source in zip(specs, sources, strict=True):
         if not len(source):
-            raise UserError(f"no photos in {spec}")
+            raise UserError(f"no photos in {spec}: name others with --config.data")
     return sources[0] if len(sources) == 1 else ConcatenatedSource(sources)
 
 
@@ -72,7 +72,7 @@ class FolderSource:
 
     def __init__(self, folder: str):
         if not Path(folder).is_dir():
-            raise UserError(f"{folder} is not a folder of photos")
+            raise UserError(f"{folder} is not a folder of photos: correct its name")
         self._paths = photos_in(folder)
 
     def __len__(self) -> int:
@@ -92,11 +92,13 @@ class ArrayRecordSource:
         self._pattern = pattern
         paths = sorted(glob.glob(pattern))
         if not paths:
-            raise UserError(f"no file is named {pattern}")
+            raise UserError(f"no file is named {pattern}: correct the pattern")
         try:
             self._records = grain.sources.ArrayRecordDataSource(paths)
         except (RuntimeError, ValueError) as error:
-            raise UserError(f"{pattern} is not array_record: {error}") from error
+            raise UserError(
+                f"{pattern} is not array_record ({error}): write it again"
+            ) from error
 
     def __len__(self) -> int:
         return len(self._records)
@@ -105,7 +107,9 @@ class ArrayRecordSource:
         try:
             return self._records[index]
         except (RuntimeError, ValueError) as error:
-            raise UserError(f"{self.name(index)} cannot be read: {error}") from error
+            raise UserError(
+                f"{self.name(index)} cannot be read ({error}): write it again"
+            ) from error
 
     def name(self, index: int) -> str:
         return f"{self._pattern}#{index}"
@@ -134,7 +138,7 @@ class TfdsSource:
         except (KeyError, ValueError) as error:
             splits = ", ".join(builder.info.splits)
             raise UserError(
-                f"tfds:{name} has no split {split!r}; it has {splits}"
+                f"tfds:{name} has no split {split!r}: use one of {splits}"
             ) from error
         except NotImplementedError as error:
             raise UserError(_how_to_prepare(name)) from error
@@ -161,7 +165,9 @@ def _prepared_builder(name: str) -> tuple[Any, Any]:
     try:
         builder = tfds.builder(name)
     except ValueError as error:  # unknown name or configuration
-        raise UserError(f"TensorFlow Datasets has no {name!r}") from error
+        raise UserError(
+            f"TensorFlow Datasets has no {name!r}: correct the name"
+        ) from error
     except ImportError as error:  # its code needs TensorFlow, prepared data do not
         raise UserError(_how_to_prepare(name)) from error
     if not builder.info.splits:
@@ -180,7 +186,9 @@ def _choose(name: str, images: list[str]) -> str:
     """Chooses the image feature that is the photo."""
     preferred = [key for key in _PREFERRED_FEATURES if key in images]
     if not preferred and len(images) != 1:
-        raise UserError(f"tfds:{name} must have one image feature; it has {images}")
+        raise UserError(
+            f"tfds:{name} has image features {images}, not one: use another dataset"
+        )
     return (preferred or images)[0]
 
 

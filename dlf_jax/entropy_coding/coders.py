@@ -76,4 +76,4 @@ def coder_id(name: str) -> int:
         if coder.name == name:
             return number
     names = ", ".join(coder.name for coder in CODERS.values())
-    raise UserError(f"no entropy coder {name!r}; there are {names}")
+    raise UserError(f"unknown entropy coder {name!r}: use one of {names}")

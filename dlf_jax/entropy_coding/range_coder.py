@@ -116,7 +116,9 @@ class Decoder:
         try:
             return self._coder.decode(model, amount)
         except AssertionError as error:  # the library's report of impossible data
-            raise UserError("the file is damaged: its coded data is invalid") from error
+            raise UserError(
+                "the file is damaged: its coded data is invalid; copy it again"
+            ) from error
 
 
 def _coding_order(rows: Int[np.ndarray, "N"]) -> Int[np.ndarray, "M"]:

@@ -65,10 +65,14 @@ class Decoder:
                     self._handle, rows, rows.shape, tf.int32
                 )
         except tf.errors.OpError as error:
-            raise UserError("the file is damaged: its coded data is invalid") from error
+            raise UserError(
+                "the file is damaged: its coded data is invalid; copy it again"
+            ) from error
         symbols[coded] = values.numpy() + self._supports.offsets[rows]
         if symbols.size and np.abs(symbols).max() > MAX_SYMBOL:
-            raise UserError("the file is damaged: its coded data is invalid")
+            raise UserError(
+                "the file is damaged: its coded data is invalid; copy it again"
+            )
         return symbols
 
 

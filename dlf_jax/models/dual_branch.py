@@ -39,13 +39,8 @@ class DualBranchEncoder(nn.Module):
 
     def setup(self):
         cfg = self.config
-        size = (cfg.patch_size, cfg.patch_size)
-        self.patch_embed = Conv(
-            cfg.encoder.width,
-            size,
-            strides=size,
-            padding="VALID",
-        )
+        size = cfg.patch_size
+        self.patch_embed = Conv(cfg.encoder.width, (size, size), strides=size)
         self.semantic = SemanticEncoder(cfg)
         self.detail_embed = Dense(cfg.detail_width)
         if cfg.stem_channels:
@@ -60,9 +55,7 @@ class DualBranchEncoder(nn.Module):
         self.detail_out = SwinGroup(
             cfg.num_detail_out_blocks, cfg.window, cfg.head_width
         )
-        self.downsample = Conv(
-            cfg.detail_width, (2, 2), strides=(2, 2), padding="VALID"
-        )
+        self.downsample = Conv(cfg.detail_width, (2, 2), strides=2)
         self.norm_out = LayerNorm()
         self.project_out = Dense(cfg.detail_width)
 

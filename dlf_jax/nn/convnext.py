@@ -4,6 +4,7 @@ from flax import linen as nn
 
 from dlf_jax.nn.layers import Dense, DepthwiseConv, LayerNorm, gelu
 from dlf_jax.nn.remat import block
+from dlf_jax.ops.sums import multiply
 from dlf_jax.typing import Array, Float
 
 
@@ -14,7 +15,8 @@ class ConvNeXtBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         width = x.shape[-1]
-        h = x * self.param("layer_scale", nn.initializers.ones, (width,))
+        scale = self.param("layer_scale", nn.initializers.ones, (width,))
+        h = multiply(x.astype(scale.dtype), scale)
         h = DepthwiseConv(5, name="conv")(h)
         h = gelu(Dense(2 * width, name="up")(LayerNorm(name="norm")(h)))
         return x + Dense(width, kernel_init=nn.initializers.zeros, name="down")(h)

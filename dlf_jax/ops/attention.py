@@ -1,8 +1,8 @@
 """Scaled dot-product attention over heads."""
 
-import jax
 import jax.numpy as jnp
 
+from dlf_jax.ops.sums import softmax
 from dlf_jax.typing import Array, Float
 
 
@@ -32,6 +32,6 @@ def multi_head_attention(
     scores = scores * q.shape[-1] ** -0.5
     if bias is not None:
         scores = scores + bias[..., None, :, :]
-    weights = jax.nn.softmax(scores).astype(v.dtype)
+    weights = softmax(scores).astype(v.dtype)
     out = jnp.einsum("...hqk,...khd->...qhd", weights, v)
     return out.reshape(*lead, length, width3 // 3)

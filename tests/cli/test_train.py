@@ -54,11 +54,13 @@ def test_errors_are_one_line(repository, dlf_process, command, arguments, messag
     assert line.startswith("dlf: ") and message in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("train", "--workdir=x"), ("export", "x", "y")])
 def test_libraries_print_nothing_beside_an_error(repository, dlf_process, arguments):
     done = dlf_process(*arguments, cwd=repository)
     assert (
-        done.stderr == f"dlf: {repository}/x is not the --workdir of a training run\n"
+        done.stderr == f"dlf: {repository}/x is not the --workdir of a training run: "
+        "name one, or start it with `dlf train --config`\n"
     )
 
 

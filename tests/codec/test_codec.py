@@ -187,7 +187,7 @@ def test_trained_token_probabilities_make_files_smaller(tiny_codec, tiny_model):
 def test_the_entropy_coder_is_named_in_the_file(tiny_codec, monkeypatch):
     data = tiny_codec.compress(SMALL)
     assert parse(data).header.coder == 0
-    with pytest.raises(UserError, match="no entropy coder 'huffman'"):
+    with pytest.raises(UserError, match="unknown entropy coder 'huffman': use one of"):
         tiny_codec.compress(SMALL, coder="huffman")
     missing = Coder("tfc", "missing", "some-library")
     monkeypatch.setitem(CODERS, 1, missing)

@@ -78,7 +78,7 @@ def test_a_damaged_record_is_an_error_that_names_it(tmp_path):
         ("/nowhere", "/nowhere is not a folder of photos"),
         ("folder:/nowhere", "^/nowhere is not a folder of photos"),
         ("array_record:/nowhere/*", "no file is named /nowhere/"),
-        ("array_record:{empty}/short", "short is not array_record: .*64KB"),
+        ("array_record:{empty}/short", "short is not array_record .*64KB"),
         ("{empty}", "no photos in /"),
     ],
 )
@@ -101,5 +101,5 @@ def test_tfds_that_does_not_load_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "public_api.py").write_text("raise Exception('gencode 6, runtime 5')")
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", package)
     monkeypatch.delitem(sys.modules, "tensorflow_datasets.public_api", raising=False)
-    with pytest.raises(UserError, match="not load: gencode 6, runtime 5$"):
+    with pytest.raises(UserError, match=r"not load \(gencode 6, runtime 5\): install"):
         open_source("tfds:clic")

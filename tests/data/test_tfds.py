@@ -105,7 +105,7 @@ def test_sources_follow_one_another(folders, tfds_folder):
         ("tfds:no such", "TensorFlow Datasets has no 'no such'"),
         ("tfds:mnist/foo", "TensorFlow Datasets has no 'mnist/foo'"),
         ("tfds:clic", "tfds:clic is not prepared as array_record: with .*prepare"),
-        ("tfds:tiny_photos:test", "has no split 'test'; it has train, validation"),
+        ("tfds:tiny_photos:test", "has no split 'test': use one of train, validation"),
     ],
 )
 def test_what_cannot_be_opened_is_said(specification, message, tfds_folder):

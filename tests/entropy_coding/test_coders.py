@@ -70,7 +70,7 @@ def test_coders_have_their_numbers_and_names():
     }
     assert coder_id("tfc") == 1
     with pytest.raises(
-        UserError, match="no entropy coder 'rans'; there are range, tfc"
+        UserError, match="unknown entropy coder 'rans': use one of range, tfc"
     ):
         coder_id("rans")
 

@@ -92,6 +92,7 @@ def test_training_forward_is_the_codec(transcoded, trained):
     np.testing.assert_allclose(recon, transcoded["recon"], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stem_adds_to_the_detail_branch_and_nothing_at_first(config, image):
     stemmed = dataclasses.replace(config, stem_channels=2)
 

@@ -48,6 +48,7 @@ def test_attention_only_where_configured(config, image):
     assert "['level_2']['attention_0']" in names(config.vqgan)
 
 
+@pytest.mark.slow
 def test_a_fresh_decoder_with_a_linear_path_is_that_path(config):
     linear = dataclasses.replace(config.vqgan, linear_path=True)
     cells, channels = (1, 3, 2), linear.embed_dim

@@ -3,9 +3,12 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import linen as nn
 
 from dlf_jax.nn.layers import (
+    Conv,
+    Dense,
     DepthwiseConv,
     GroupNorm,
     LayerNorm,
@@ -35,10 +38,10 @@ def test_gelu_is_exact():
 def test_layer_norm_of_a_small_variance_far_from_zero():
     # A variance of 1e-6 on a mean of 100 drowns in rounding as E[x²] − E[x]².
     x = 100 + np.array([[-1e-3, 1e-3, -1e-3, 1e-3]])
-    x = x.astype(np.float32)
+    x = jnp.asarray(x, jnp.float32)
     module = LayerNorm()
     out = module.apply(module.init(jax.random.key(0), x), x)
-    exact = x.astype(np.float64)
+    exact = np.asarray(x).astype(np.float64)
     exact -= exact.mean()
     expected = exact / np.sqrt(np.mean(exact**2) + 1e-5)
     np.testing.assert_allclose(out, expected, rtol=1e-2)
@@ -102,6 +105,64 @@ def test_depthwise_convolution_filters_every_channel_alone():
     )
     out = module.apply({"params": params}, x)
     np.testing.assert_allclose(out, expected + params["bias"], rtol=1e-5, atol=1e-5)
+
+
+def _gradients(function, *args):
+    """Gradients of a random weighted sum of the results."""
+    shape = jax.eval_shape(function, *args).shape
+    weights = jax.random.normal(jax.random.key(3), shape)
+    names = tuple(range(len(args)))
+    return jax.grad(lambda *args: jnp.sum(weights * function(*args)), names)(*args)
+
+
+def test_gradients_of_a_depthwise_convolution():
+    x = jax.random.normal(jax.random.key(0), (2, 6, 7, 3))
+    kernel = jax.random.normal(jax.random.key(1), (5, 5, 1, 3))
+    bias = jnp.array([1.0, 2.0, 3.0])
+
+    def ours(x, kernel, bias):
+        params = {"kernel": kernel, "bias": bias}
+        return DepthwiseConv(5).apply({"params": params}, x)
+
+    def xla(x, kernel, bias):
+        names = ("NHWC", "HWIO", "NHWC")
+        return bias + jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), "SAME", dimension_numbers=names, feature_group_count=3
+        )
+
+    pairs = zip(*(_gradients(f, x, kernel, bias) for f in (ours, xla)), strict=True)
+    for found, expected in pairs:
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ours", "flax"),
+    [
+        (LayerNorm(), nn.LayerNorm(epsilon=1e-5, use_fast_variance=False)),
+        (Dense(5), nn.Dense(5)),
+        (Conv(5, (3, 3), padding=1), nn.Conv(5, (3, 3), padding=1)),
+        (
+            Conv(5, (4, 4), strides=2, padding=((0, 1), (2, 0))),
+            nn.Conv(5, (4, 4), strides=2, padding=((0, 1), (2, 0))),
+        ),
+    ],
+)
+def test_layers_agree_with_flax(ours, flax):
+    x = jax.random.normal(jax.random.key(0), (2, 6, 7, 3))
+    variables = flax.init(jax.random.key(1), x)
+    variables = jax.tree.map(lambda p: p + 0.1, variables)
+    shapes = [
+        jax.tree.map(jnp.shape, m.init(jax.random.key(1), x)) for m in (ours, flax)
+    ]
+    assert shapes[0] == shapes[1]
+    found, expected = (m.apply(variables, x) for m in (ours, flax))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    found, expected = (_gradients(m.apply, variables, x) for m in (ours, flax))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4),
+        found,
+        expected,
+    )
 
 
 def test_cells_normalised_by_themselves_do_not_see_each_other():

@@ -14,6 +14,11 @@ from dlf_jax.nn.transformer import TransformerBlock
 _MAP, _SEQUENCE = (1, 4, 4, 8), (1, 5, 8)
 
 
+def _init(module, x):
+    """Parameters; a new function, so that every call is traced."""
+    return jax.jit(lambda: module.init(jax.random.key(1), x))()
+
+
 @pytest.mark.parametrize(
     ("module", "shape"),
     [
@@ -25,7 +30,7 @@ _MAP, _SEQUENCE = (1, 4, 4, 8), (1, 5, 8)
 )
 def test_only_what_is_kept_differs(module, shape):
     x = jax.random.normal(jax.random.key(0), shape)
-    params = module.init(jax.random.key(1), x)
+    params = _init(module, x)
     noise = jax.tree.map(
         lambda p: p + 0.1 * jnp.cos(jnp.arange(p.size)).reshape(p.shape), params
     )
@@ -41,7 +46,7 @@ def test_only_what_is_kept_differs(module, shape):
     (plain, expected), (recomputed, found) = gradient(False), gradient(True)
     assert "remat" not in plain and "remat" in recomputed
     with recompute_blocks():
-        fresh = module.init(jax.random.key(1), x)
+        fresh = _init(module, x)
     jax.tree.map(np.testing.assert_array_equal, fresh, params)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -9,6 +9,7 @@ from dlf_jax.checkpoints.name_map import name_map, to_official
 from dlf_jax.models.variants import VARIANTS
 
 
+@pytest.mark.slow
 def test_every_key_of_the_released_size(parity):
     path = parity.parent / "spec" / "full_state_dict_keys.json"
     if not path.is_file():

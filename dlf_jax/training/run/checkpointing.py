@@ -158,7 +158,10 @@ def read_config(workdir: epath.Path) -> Settings:
     """
     path = workdir / _CONFIG
     if not path.is_file():
-        raise UserError(f"{workdir} is not the --workdir of a training run")
+        raise UserError(
+            f"{workdir} is not the --workdir of a training run: name one, or start it "
+            "with `dlf train --config`"
+        )
     try:
         found = json.loads(path.read_text())
         if not isinstance(found, dict):

@@ -8,14 +8,15 @@ of a run.  The share is relative to the rate of a matrix product.  Weights and i
 are random.
 """
 
+import statistics
 import sys
 import time
 
 import click
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
+from step import compiled_step
 
 from dlf_jax.cli.settings import SettingsCommand, settings_options
 from dlf_jax.compilation import compiler_options
@@ -27,11 +28,8 @@ from dlf_jax.nn.layers import Conv, Dense
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.nn.transformer import TransformerBlock
 from dlf_jax.perceptual.lpips import LPIPS
-from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
-from dlf_jax.training.run.plan import init_arguments, make_plan
 from dlf_jax.training.settings.checks import check_settings
 from dlf_jax.training.settings.sizes import model_config
-from dlf_jax.training.step.inputs import StepInputs
 
 
 def measure(function, *args, runs: int, options=None) -> tuple[float, float]:
@@ -39,14 +37,19 @@ def measure(function, *args, runs: int, options=None) -> tuple[float, float]:
     if options is None:
         options = compiler_options(jax.default_backend())
     lowered = function.lower(*args)
-    compiled = lowered.compile(options)
-    jax.block_until_ready(compiled(*args))
+    seconds = median_seconds(lowered.compile(options), args, runs)
+    return seconds, lowered.cost_analysis()["flops"]
+
+
+def median_seconds(program: jax.stages.Compiled, args: tuple, runs: int) -> float:
+    """Median seconds of a run of a compiled program."""
+    jax.block_until_ready(program(*args))
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
-        jax.block_until_ready(compiled(*args))
+        jax.block_until_ready(program(*args))
         seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds)), lowered.cost_analysis()["flops"]
+    return statistics.median(seconds)
 
 
 def matrix_product(runs: int) -> tuple[float, float]:
@@ -104,20 +107,8 @@ def parts(config: DLFConfig, batch: int, lpips_side: int) -> dict[str, tuple]:
 
 def train_step(config, runs: int) -> tuple[float, float]:
     """Seconds and FLOPs of one update of a stage."""
-    plan = make_plan(config, make_mesh(MeshConfig(), jax.devices()[:1]))
-    state = plan.create(jax.jit(plan.task.init)(*init_arguments(config, plan.model)))
-    images = jnp.zeros((1, 64, 64, 3))
-    networks = {
-        name: jax.jit(network.init)(jax.random.key(0), images, images)["params"]
-        for name, network in plan.task.networks.items()
-    }
-    inputs = StepInputs(jnp.ones(len(config.lmbda)), networks)
-    shape = (config.batch_size, config.crop.size, config.crop.size, 3)
-    batch = jax.random.randint(jax.random.key(0), shape, 0, 256).astype(jnp.uint8)
-    # Without donation, because every run gets the same state.
-    return measure(
-        jax.jit(plan.train_step.__wrapped__), state, inputs, batch, runs=runs
-    )
+    program, args, flops = compiled_step(config)
+    return median_seconds(program, args, runs), flops
 
 
 @click.command(cls=SettingsCommand)

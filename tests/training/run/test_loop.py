@@ -54,6 +54,7 @@ def _log(workdir):
     return [json.loads(s) for s in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_an_uninterrupted_one(
     make_config, tmp_path, capsys, monkeypatch
 ):
@@ -95,6 +96,7 @@ def test_resumed_run_equals_an_uninterrupted_one(
         loop.train(make_config("vqgan", ema_decay=0.0), tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_signal_while_logging_still_saves(make_config, tmp_path, monkeypatch):
     mean_metrics = loop.mean_metrics
 

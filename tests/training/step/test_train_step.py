@@ -116,7 +116,9 @@ def test_step_keeps_the_structure_of_the_state(name, prepare):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
 
 
-@pytest.mark.parametrize("stage", ["tokenizer", "align"])
+@pytest.mark.parametrize(
+    "stage", ["tokenizer", pytest.param("align", marks=pytest.mark.slow)]
+)
 def test_uniformity_is_weighted_left_out_at_0_and_moves_the_encoder(
     stage, tiny_config, loss_config
 ):
