@@ -1,8 +1,8 @@
 """Conversion of traced jax functions to ONNX, with sizes known at run time only.
 
 Covers the primitives of this package's networks.  Broadcasts are left to the operators
-of ONNX wherever these broadcast by themselves.  The module is long because all rules are
-methods of the class that names values.
+of ONNX wherever these broadcast by themselves.  The module is long because all rules
+are methods of the class that names values.
 """
 
 from collections.abc import Sequence

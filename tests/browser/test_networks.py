@@ -32,6 +32,7 @@ def compare(codec: Codec, networks: OnnxNetworks, image: np.ndarray, rate: int):
     return int((tokens != expected_tokens).sum()), int((symbols != code.symbols).sum())
 
 
+@pytest.mark.slow  # two sizes are compiled
 def test_a_model_takes_images_of_any_number_of_tiles(tiny_model, tmp_path):
     write_networks(tiny_model, tmp_path)
     codec = dlf_jax.load(tiny_model)
