@@ -30,7 +30,7 @@ if [ "${1:-}" = --all ]; then
   export DLF_OTHER_PYTHON=$full
   make_environment .venv-test-full test,train,tfds,tfc requirements.txt &
 fi
-make_environment .venv-test test,train,tfds,evaluate,beam,dask
+make_environment .venv-test test,train,tfds,evaluate,beam,dask,onnx
 [ -z "$full" ] || wait $!
 
 echo "== format"

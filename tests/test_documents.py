@@ -10,7 +10,8 @@ import pytest
 from dlf_jax.models.variants import VARIANTS
 
 _FOLDERS = ("colab", "configs", "dlf_jax", "docs", "launch", "tests")
-_SUFFIXES = {".ipynb", ".md", ".py", ".sh", ".toml", ".txt", ".yaml"}
+_SUFFIXES = {".html", ".ipynb", ".js", ".md", ".mjs", ".py", ".sh", ".toml", ".txt"}
+_SUFFIXES |= {".css", ".yaml"}
 
 
 def texts(repository: Path) -> Iterator[tuple[Path, str]]:

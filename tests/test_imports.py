@@ -36,6 +36,8 @@ _CODEC = _NETWORK | {"entropy_coding", "entropy_coding.partition", "checkpoints"
 # The commands that train, and the options that they share: no other command does.
 _TRAINING_COMMANDS = {"cli.aot", "cli.export", "cli.settings", "cli.train"}
 
+_TRAINING = _BASE | _TRAINING_COMMANDS | {"cli", "models", "training"}
+
 # Part -> the parts it may import besides itself. The longest matching prefix of a
 # module's dotted name is its part; "" is the façade, dlf_jax/__init__.py.
 MAY_IMPORT = {
@@ -73,14 +75,14 @@ MAY_IMPORT = {
     | {"entropy_coding", "perceptual", "metrics", "data", "checkpoints"},
     "evaluation": _BASE | {"", "codec", "metrics", "perceptual"} | _PHOTOS,
     "evaluation.tfc": set(),
+    "browser": _NETWORK | {"entropy_coding", "checkpoints"},
     "bulk": _BASE | {"codec", "data.folders", "metrics", "evaluation"} | _PHOTOS,
     "cli": _CODEC
-    | {"", "codec", "data.folders", "metrics", "evaluation", "bulk"}
+    | {"", "codec", "data.folders", "metrics", "evaluation", "bulk", "browser"}
     | _TRAINING_COMMANDS
     | _PHOTOS,
-    **dict.fromkeys(
-        _TRAINING_COMMANDS, _BASE | _TRAINING_COMMANDS | {"cli", "models", "training"}
-    ),
+    **dict.fromkeys(_TRAINING_COMMANDS, _TRAINING),
+    "cli.export": _TRAINING | {"browser"},
     "__main__": {"cli", "interruption"},
 }
 
@@ -215,7 +217,7 @@ def test_an_allowed_import_is_not_reported(module, source):
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("dlf_jax", ["train", "tfds", "tfc", "evaluate", "beam"]),
+        ("dlf_jax", ["train", "tfds", "tfc", "evaluate", "beam", "onnx"]),
         ("tests", ["train", "tfds", "test", "evaluate", "beam"]),
     ],
 )

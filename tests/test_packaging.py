@@ -68,6 +68,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel, repository):
     assert packed == files
     assert packed >= {
         "dlf_jax/py.typed",
+        "dlf_jax/web/index.html",
         "dlf_jax/weights/dlf-nano/model.safetensors",
     }
 

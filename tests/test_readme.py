@@ -34,6 +34,7 @@ _ELSEWHERE = {
     "pip install": "launch/environment.sh",
     "dlf evaluate": "tests/cli/test_evaluate.py",
     "dlf bench": "tests/cli/test_bench.py",
+    "dlf demo": "tests/cli/test_demo.py",
     "dlf train": "tests/cli/test_smoke.py",
     "dlf export": "tests/cli/test_smoke.py",
 }

@@ -16,6 +16,7 @@ from dlf_jax.cli.bulk import bulk
 from dlf_jax.cli.compress import compress
 from dlf_jax.cli.convert import convert
 from dlf_jax.cli.decompress import decompress
+from dlf_jax.cli.demo import demo
 from dlf_jax.cli.environment import print_version
 from dlf_jax.cli.evaluate import evaluate
 from dlf_jax.cli.export import export
@@ -135,6 +136,7 @@ for _command in (
     convert,
     train,
     export,
+    demo,
     aot,
 ):
     main.add_command(_command)

@@ -18,6 +18,7 @@ _TOO_LARGE = {
     "--config.accumulate",
     "export": "this model: use a machine with more memory",
     "convert": "this model: use a machine with more memory",
+    "demo": "this model: use a machine with more memory",
     "aot": "compiling: lower --config.batch_size, --config.crop.size or --photo",
 }
 

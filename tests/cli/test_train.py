@@ -43,7 +43,7 @@ _CONFIG = "--config=configs/dlf.py"
         ("aot", [_CONFIG, "--topology=v5e:2x2", "--photo=100"], "128, not 100"),
         ("aot", ["extra"], "unexpected argument extra; see dlf aot --help"),
         ("export", ["nowhere", "model", "--dtype=int16"], "'int16' is not one of"),
-        ("export", [], "Missing argument 'WORKDIR'. See `dlf export --help`"),
+        ("export", [], "Missing argument 'SOURCE'. See `dlf export --help`"),
     ],
 )
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_libraries_print_nothing_beside_an_error(repository, dlf_process, argume
             + ["  optimizer.b1: ", "  model.grid: "],
         ),
         ("aot", ["dlf aot --topology=", "--config", "--photo"]),
-        ("export", ["WORKDIR DIRECTORY", "--dtype", "--best"]),
+        ("export", ["SOURCE DIRECTORY", "--dtype", "--best", "--onnx"]),
     ],
 )
 @pytest.mark.slow
