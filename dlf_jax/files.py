@@ -92,19 +92,27 @@ def replacing(path: _AnyPath) -> Iterator[_AnyPath]:
 
 @contextlib.contextmanager
 def new_folder(path: str | os.PathLike) -> Iterator[None]:
-    """Creates a folder and its parents; a new folder that stays empty is removed.
+    """Creates a folder and its parents; of these, new ones that stay empty are removed.
 
     Raises:
       UserError: the folder cannot be created.
     """
     if os.path.exists(path) and not os.path.isdir(path):
         raise UserError(f"{path} is a file already: name a folder")
-    new = not os.path.exists(path)
-    try:
-        os.makedirs(path, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot create the folder {path}: {reason(error)}") from error
-    with interruption.cleaning(partial(remove_if_empty, path) if new else lambda: None):
+    folders = (Path(path), *Path(path).parents)  # the deepest first
+    new = [folder for folder in folders if not os.path.exists(folder)]
+
+    def clean() -> None:
+        for folder in new:
+            remove_if_empty(folder)
+
+    with interruption.cleaning(clean):
+        try:
+            os.makedirs(path, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot create the folder {path}: {reason(error)}"
+            ) from error
         yield
 
 

@@ -8,7 +8,7 @@ import pytest
 from etils import epath
 
 from dlf_jax.errors import UserError
-from dlf_jax.files import check_output, replacing, write_file
+from dlf_jax.files import check_output, new_folder, replacing, write_file
 
 
 def test_writing_replaces_only_when_told(tmp_path):
@@ -99,3 +99,23 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path, kind):
     with replacing(path) as temporary:
         temporary.write_bytes(b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_new_folders_stay_only_with_files_in_them(tmp_path):
+    with new_folder(tmp_path / "a" / "b" / "c"):
+        assert (tmp_path / "a" / "b" / "c").is_dir()
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "old").mkdir()
+    with new_folder(tmp_path / "old" / "new"):
+        pass
+    assert os.listdir(tmp_path) == ["old"]
+    with new_folder(tmp_path / "old" / "new" / "deep"):
+        (tmp_path / "old" / "new" / "file").write_bytes(b"")
+    assert os.listdir(tmp_path / "old" / "new") == ["file"]
+
+
+def test_a_folder_that_cannot_be_created_leaves_no_parents(tmp_path):
+    with pytest.raises(UserError, match="cannot create the folder"):
+        with new_folder(tmp_path / "a" / ("x" * 300)):
+            pass
+    assert os.listdir(tmp_path) == []

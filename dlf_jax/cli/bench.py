@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import math
 import os
 import shutil
 import statistics
@@ -22,9 +23,12 @@ from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.reports import as_line, json_option
 from dlf_jax.cli.session import rate_option, status
 from dlf_jax.errors import UserError
+from dlf_jax.limits import DEFAULT_LIMITS
 
 _STATES = ("cold", "cached", "warm")
 _PLATFORM = "JAX_PLATFORMS"
+_LARGEST = math.isqrt(DEFAULT_LIMITS.pixels)
+_PERIOD = 1024  # pixels after which the noise repeats, for little memory
 
 
 class _Sizes(click.ParamType):
@@ -38,6 +42,8 @@ class _Sizes(click.ParamType):
             sizes = [0]
         if min(sizes) < 1:
             self.fail(f"{value!r} is no list of pixels, such as 256,512.", param, ctx)
+        if max(sizes) > _LARGEST:
+            self.fail(f"{value!r} exceeds {_LARGEST} pixels a side.", param, ctx)
         return sizes
 
 
@@ -186,12 +192,15 @@ def _photo(side: int) -> "np.ndarray":
     import numpy as np
 
     rng = np.random.default_rng(0)
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
-    noise = np.fft.rfft2(rng.normal(size=(3, side, side)))
-    smooth = np.fft.irfft2(noise / np.maximum(frequency, 1 / side), (side, side))
+    period = min(side, _PERIOD)
+    frequency = np.hypot(np.fft.fftfreq(period)[:, None], np.fft.rfftfreq(period))
+    noise = np.fft.rfft2(rng.normal(size=(3, period, period)))
+    smooth = np.fft.irfft2(noise / np.maximum(frequency, 1 / period), (period, period))
     grey = smooth.mean(axis=0) + 0.2 * smooth  # colours of a photo are correlated
     scaled = 128 + 50 * (grey - grey.mean()) / max(float(grey.std()), 1e-9)
-    return np.moveaxis(scaled.clip(0, 255), 0, -1).astype(np.uint8)
+    photo = np.moveaxis(scaled.clip(0, 255), 0, -1).astype(np.uint8)
+    times = -(-side // period)
+    return np.tile(photo, (times, times, 1))[:side, :side]
 
 
 def _table_row(facts: dict[str, Any]) -> str:

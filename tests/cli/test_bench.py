@@ -106,6 +106,18 @@ def test_sizes_are_pixels(dlf, sizes):
     assert "is no list of pixels, such as 256,512" in err
 
 
+def test_sizes_above_the_limit_of_compress_are_rejected(dlf):
+    status, out, err = dlf("bench", "--sizes", "8,10001")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "exceeds 10000 pixels a side" in err
+
+
+def test_large_images_repeat_a_smaller_one():
+    image = bench._photo(1500)
+    assert image.shape == (1500, 1500, 3)
+    np.testing.assert_array_equal(image[1024:, 1024:], image[:476, :476])
+
+
 def test_images_have_the_spectrum_of_photos():
     image = bench._photo(64)
     assert (image.shape, image.dtype) == ((64, 64, 3), np.uint8)

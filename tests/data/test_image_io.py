@@ -192,3 +192,19 @@ def test_unknown_extensions_are_rejected():
 def test_images_a_format_cannot_hold_are_rejected():
     with pytest.raises(UserError, match="cannot write WEBP"):
         encode_image(np.zeros((1, 16384, 3), np.uint8), ".webp")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "AVIF"])
+def test_errors_contain_no_address_in_memory(kind):
+    data = saved(RGB, kind)
+    with pytest.raises(UserError, match="is damaged") as caught:
+        decode_image(data[:33], "file")
+    assert "object at 0x" not in str(caught.value)
+
+
+def test_a_header_without_pixels_is_named():
+    data = bytearray(saved(RGB, "PNG"))
+    data[16:20] = bytes(4)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(UserError, match="invalid PNG header"):
+        decode_image(bytes(data), "file")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Shaped
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from dlf_jax.data.images.picture import Picture
 
@@ -25,7 +25,10 @@ def opened(data: bytes, kind: str, check: Check) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # broken metadata are harmless
         with _without_limit():
-            image = Image.open(io.BytesIO(data), formats=[kind])
+            try:
+                image = Image.open(io.BytesIO(data), formats=[kind])
+            except UnidentifiedImageError:  # its text is an address in memory
+                raise ValueError(f"invalid {kind} header") from None
         with image:
             check(image.width, image.height)
             yield image
