@@ -77,7 +77,7 @@ def notebook(text: str, url: str, name: str) -> str:
 def main() -> None:
     """Changes all files, or none after an error."""
     url = re.sub(r"(\.git)?/?$", "", "".join(sys.argv[1:]))
-    if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+", url):
+    if not re.fullmatch(r"https://github\.com/[\w-]+/(?!\.+$)[\w.-]+", url):
         usage = "bash launch/set_repository.sh https://github.com/OWNER/NAME"
         sys.exit(f"not the address of a repository: {url!r}; run: {usage}")
     notebooks = sorted(path.name for path in Path("colab").glob("*.ipynb"))

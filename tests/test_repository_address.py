@@ -114,7 +114,14 @@ def test_changes_no_other_lines(checkout):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["dlf_jax"], ["https://github.com/owner"], ["ftp://a.b/c/d"]]
+    "arguments",
+    [
+        [],
+        ["dlf_jax"],
+        ["https://github.com/owner"],
+        ["https://github.com/a/.."],
+        ["ftp://a.b/c/d"],
+    ],
 )
 def test_rejects_other_addresses(arguments, checkout):
     before = _texts(checkout)

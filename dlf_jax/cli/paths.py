@@ -13,7 +13,9 @@ import click
 
 class _Path(click.Path):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Expands ``~``, then converts like click."""
+        """Expands ``~``, then converts like click; an empty name is an error."""
+        if not value:
+            self.fail("the name is empty", param, ctx)
         return super().convert(os.path.expanduser(value), param, ctx)
 
 

@@ -179,6 +179,8 @@ class _Stream(click.ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Distinguishes descriptors from paths."""
+        if not value:
+            self.fail("the name is empty", param, ctx)
         if value == "-":
             return self._kind(f"std{self._dash}", _STANDARD[self._dash])
         if known := _DESCRIPTOR.fullmatch(value):

@@ -125,8 +125,8 @@ class Program:
         )
         if needed > self._max_memory:
             raise UserError(
-                f"the network needs {needed / 2**30:.1f} GiB of memory for this image; "
-                f"the limit is {self._max_memory / 2**30:.1f} GiB: use a smaller image "
+                f"the network needs {needed / 2**30:.3g} GiB of memory for this image; "
+                f"the limit is {self._max_memory / 2**30:.3g} GiB: use a smaller image "
                 "or a higher limit (--max-memory, Limits.memory)"
             )
 

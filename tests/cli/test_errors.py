@@ -66,8 +66,11 @@ CASES = {
     "no number": (["compress", "photo.png", "--max-memory", "nan"], "finite"),
     "too much memory": (
         ["compress", "photo.png", "--model", "{model}", "--max-memory", "1e-5"],
-        "GiB of memory",
+        "the limit is 1e-05 GiB",
     ),
+    "empty output": (["compress", "photo.png", "-o", ""], "the name is empty"),
+    "empty input": (["info", ""], "the name is empty"),
+    "empty folder": (["evaluate", "", "--codecs", "jpeg"], "the name is empty"),
     "cut header": (["decompress", "header.dlf", "--best-effort"], "damaged"),
     "info of nothing": (["info", "empty.dlf"], "empty.dlf: the file is empty"),
     "info of a cut file": (["info", "cut.dlf"], "truncated or damaged"),
