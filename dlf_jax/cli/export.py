@@ -7,8 +7,9 @@ from click.core import ParameterSource
 
 from dlf_jax.cli.paths import PATH, TEXT
 from dlf_jax.cli.session import only_errors_of_libraries, status
+from dlf_jax.errors import UserError
 from dlf_jax.extras import needs
-from dlf_jax.files import check_output
+from dlf_jax.files import check_output, new_folder
 
 _OF_CHECKPOINTS = ("dtype", "token_crops", "best")
 
@@ -100,9 +101,14 @@ def _export_onnx(model: str, directory: Path, force: bool) -> None:
     from dlf_jax.browser.tables import write_tables
 
     check_output(directory, force, folder=True)
-    with status(f"converting {model}"):
-        directory.mkdir(exist_ok=True)
-        write_networks(model, directory)
+    with status(f"converting {model}"), new_folder(directory):
+        try:
+            write_networks(model, directory)
+        except NotImplementedError as error:
+            raise UserError(
+                f"{model} cannot be converted to ONNX ({error}): use a model with the "
+                "sizes of dlf-nano"
+            ) from error
         write_tables(model, directory)
     for file in sorted(directory.glob("*.onnx")):
         click.echo(f"{file}: {file.stat().st_size:,} bytes")

@@ -1,8 +1,8 @@
 """Sums over rows or columns, and affine maps of channels whose gradients need them.
 
-On CPUs, without YNNPACK (`dlf_jax.compilation`), a product with ones takes a twentieth
-of the time of XLA's loop over the pixels of a map, and half of that over channels; see
-``launch/studies/throughput/README.md``.
+On CPUs, without YNNPACK (`dlf_jax.compilation`), a product with ones takes about
+a twentieth of the time of XLA's loop over the pixels of a map, and half of that over
+channels; see ``launch/studies/throughput/README.md``.
 """
 
 import functools

@@ -18,8 +18,7 @@ from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-
-from dlf_jax.browser.jaxpr_to_onnx import convert  # noqa: E402
+convert = pytest.importorskip("dlf_jax.browser.jaxpr_to_onnx").convert
 
 pytestmark = pytest.mark.usefixtures("symbolic_sizes")
 

@@ -7,6 +7,7 @@ import pytest
 from dlf_jax.checkpoints.store import stored_fingerprint
 
 pytest.importorskip("onnx")
+networks = pytest.importorskip("dlf_jax.browser.networks")
 
 _FILES = ["analyze.onnx", "model.json", "synthesize.onnx", "tables.safetensors"]
 
@@ -36,6 +37,19 @@ def test_a_model_becomes_four_files(dlf_process, tiny_model, tmp_path):
 def test_an_unknown_model_is_one_line(dlf, tmp_path):
     status, out, err = dlf("export", "--onnx", "nothing", tmp_path / "out")
     assert (status, out) == (2, "") and err.startswith("dlf: no model 'nothing'")
+
+
+def test_a_network_without_conversion_is_one_line(
+    dlf, tiny_model, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise NotImplementedError("no rule for the primitive sort")
+
+    monkeypatch.setattr(networks, "_converted", fail)
+    status, out, err = dlf("export", "--onnx", tiny_model, tmp_path / "out")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "cannot be converted to ONNX (no rule for the primitive" in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_options_of_checkpoints_are_rejected(dlf, tiny_model, tmp_path):

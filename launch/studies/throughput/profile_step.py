@@ -10,7 +10,6 @@ CPU time, in the first line, is that of the process.
 
 import collections
 import re
-import resource
 import statistics
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import click
 import jax
+from cpu_time import cpu_seconds
 from step import compiled_step
 
 from dlf_jax.cli.settings import SettingsCommand, settings_options
@@ -28,12 +28,6 @@ from dlf_jax.training.settings.checks import check_settings
 _INSTRUCTION = re.compile(r"^\s*(?:ROOT )?%?([\w.-]+) = .*? ([a-z][\w-]*)\(")
 _OP_NAME = re.compile(r'op_name="([^"]*)"')
 _LONGEST = 25
-
-
-def cpu_seconds() -> tuple[float, float]:
-    """CPU time of this process so far, in its own code and in the kernel."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime, usage.ru_stime
 
 
 def recorded_seconds(directory: Path) -> dict[str, tuple[float, int]]:
@@ -110,23 +104,16 @@ def main(config, steps: int, depth: int) -> None:
     check_settings(config)
     program, args, flops = compiled_step(config)
 
-    def run() -> tuple[float, float]:
-        start = cpu_seconds()
-        jax.block_until_ready(program(*args))
-        return tuple(b - a for a, b in zip(start, cpu_seconds(), strict=True))
-
-    run()
-    user, system = map(
-        statistics.median, zip(*(run() for _ in range(steps)), strict=True)
-    )
+    cpu_seconds(program, *args)
+    runs = [cpu_seconds(program, *args) for _ in range(steps)]
+    user, system = map(statistics.median, zip(*runs, strict=True))
     print(
         f"{config.stage}, {config.batch_size} images: {flops / 1e9:.0f} GFLOP in "
         f"{user + system:.2f} s of CPU time, {system:.2f} of them in the kernel"
     )
     with tempfile.TemporaryDirectory() as directory:
         with jax.profiler.trace(directory):
-            for _ in range(steps):
-                run()
+            cpu_seconds(program, *args, calls=steps)
         recorded = recorded_seconds(Path(directory))
     known = instructions(program.as_text())
     kinds = {name: kind(name, opcode) for name, (opcode, _) in known.items()}

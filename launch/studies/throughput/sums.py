@@ -3,13 +3,13 @@
 python launch/studies/throughput/sums.py
 """
 
-import resource
 import statistics
 from collections.abc import Callable
 
 import click
 import jax
 import jax.numpy as jnp
+from cpu_time import cpu_seconds
 from flax import linen as nn
 
 from dlf_jax.compilation import compiler_options
@@ -21,16 +21,9 @@ def milliseconds(function: Callable, x: jax.Array, runs: int) -> float:
     """Median CPU time of a call of the compiled function."""
     program = jax.jit(function).lower(x).compile(compiler_options("cpu"))
 
-    def used() -> float:
-        start = resource.getrusage(resource.RUSAGE_SELF)
-        for _ in range(10):
-            jax.block_until_ready(program(x))
-        end = resource.getrusage(resource.RUSAGE_SELF)
-        seconds = end.ru_utime - start.ru_utime + end.ru_stime - start.ru_stime
-        return 1e3 * seconds / 10
-
-    used()
-    return statistics.median(used() for _ in range(runs))
+    cpu_seconds(program, x, calls=10)
+    used = [sum(cpu_seconds(program, x, calls=10)) for _ in range(runs)]
+    return 1e3 * statistics.median(used)
 
 
 def gradient(function: Callable) -> Callable:
