@@ -2,6 +2,8 @@
 
     data = dlf_jax.compress(image)       # uint8 (H, W, 3) to bytes
     recon = dlf_jax.decompress(data)     # and back
+    dlf_jax.compress(image, target_bytes=800)
+    dlf_jax.decompress_raw(payload, size, rate)  # without header
     dlf_jax.info(data)                   # size, rate and model of a file
     dlf_jax.load("dlf-nano")             # a codec, by model name or model folder
     dlf_jax.Limits(pixels=400_000_000)   # most pixels of an image
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
         Limits,
         compress,
         decompress,
+        decompress_raw,
         enable_compile_cache,
         info,
         load,
@@ -28,6 +31,7 @@ __all__ = [
     "__version__",
     "compress",
     "decompress",
+    "decompress_raw",
     "enable_compile_cache",
     "info",
     "load",

@@ -6,9 +6,18 @@ import numpy as np
 
 from dlf_jax.codec.container import parse
 from dlf_jax.codec.info import FileInfo, file_info
+from dlf_jax.entropy_coding.rates import Number
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["Limits", "compress", "decompress", "enable_compile_cache", "info", "load"]
+__all__ = [
+    "Limits",
+    "compress",
+    "decompress",
+    "decompress_raw",
+    "enable_compile_cache",
+    "info",
+    "load",
+]
 
 
 def enable_compile_cache() -> None:
@@ -45,23 +54,47 @@ def load(
 
 def compress(
     images: np.ndarray | list[np.ndarray],
-    rate: int | None = None,
+    rate: Number | None = None,
     model: str | os.PathLike = "dlf-nano",
+    *,
+    target_bytes: int | None = None,
+    target_bpp: Number | None = None,
+    target_psnr: Number | None = None,
+    target_lpips: Number | None = None,
+    target_dists: Number | None = None,
+    raw: bool = False,
 ) -> bytes | list[bytes]:
     """Compresses one image, or a list of images of any sizes.
 
+    Use at most one of the rate and the targets.  Each image has its own rate then: a
+    size gives the best picture that fits into it, a quality the smallest file.
+
     Args:
       images: uint8 arrays (H, W, 3), RGB.
-      rate: rate index, 0 for the smallest files; the model's middle rate if None.
+      rate: 0 for the smallest files, also between whole numbers, in steps of 1/32; the
+        model's middle rate if there is no target either.
       model: name of a bundled model, or a model directory.
+      target_bytes: most bytes of each file.
+      target_bpp: most bits per pixel.
+      target_psnr: least PSNR of the decoded image, in dB.
+      target_lpips: largest LPIPS-Alex of the decoded image.
+      target_dists: largest DISTS of the decoded image.
+      raw: leave header and checksum out; targets count what is left.
 
     Returns:
       The bytes of one file, or a list of them.
 
     Raises:
-      UserError: an argument has the wrong type or value.
+      UserError: an argument has the wrong type or value, or no rate keeps to a target.
     """
-    return load(model).compress(images, rate)
+    targets = {
+        "target_bytes": target_bytes,
+        "target_bpp": target_bpp,
+        "target_psnr": target_psnr,
+        "target_lpips": target_lpips,
+        "target_dists": target_dists,
+    }
+    return load(model).compress(images, rate, raw=raw, **targets)
 
 
 def decompress(
@@ -86,6 +119,31 @@ def decompress(
     file = parse(data)
     codec = catalog.load_for(file) if model is None else load(model)
     return codec.reconstruct(file)
+
+
+def decompress_raw(
+    payload: bytes,
+    size: tuple[int, int],
+    rate: Number,
+    model: str | os.PathLike = "dlf-nano",
+) -> np.ndarray:
+    """Decompresses what `compress` returns with ``raw=True``.
+
+    There is no checksum: other bytes or arguments usually give a wrong image.
+
+    Args:
+      payload: the bytes.
+      size: (width, height) of the image, in pixels.
+      rate: as given to `compress`.
+      model: as given to `compress`.
+
+    Returns:
+      A uint8 array (H, W, 3), RGB.
+
+    Raises:
+      UserError: an argument has the wrong value, or the bytes cannot be decoded.
+    """
+    return load(model).decompress_raw(payload, size, rate)
 
 
 def info(data: bytes) -> FileInfo:

@@ -8,9 +8,9 @@ their range (uint8, [0, 1] or [-1, 1]) is stated at every boundary.
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from jaxtyping import Array, Bool, Float, Int, PyTree, UInt8
+from jaxtyping import Array, Bool, Float, Int, Num, PyTree, UInt8
 
 # Nested dictionaries of parameters, or of their gradients, shapes or placements.
 Params: TypeAlias = Mapping[str, Any]
 
-__all__ = ["Array", "Bool", "Float", "Int", "Params", "PyTree", "UInt8"]
+__all__ = ["Array", "Bool", "Float", "Int", "Num", "Params", "PyTree", "UInt8"]

@@ -34,6 +34,7 @@ from PIL import Image
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.catalog import load
 from dlf_jax.codec.codec import Codec
+from dlf_jax.codec.network import Analysis
 from dlf_jax.training.devices.sharding import MeshConfig, make_mesh
 from dlf_jax.training.export.export import export
 from dlf_jax.training.run import checkpointing
@@ -132,8 +133,8 @@ def check_files(folder: Path) -> None:
         with np.load(file.with_suffix(".npz")) as written:
             for name, found in vars(code).items():
                 np.testing.assert_array_equal(found, written[name])
-        found = code.tokens, code.y_hat
-        codec.network = SimpleNamespace(analyze=lambda *_, found=found: found)
+        found = Analysis(code.tokens, lambda rate, y_hat=code.y_hat: y_hat)
+        codec.network = SimpleNamespace(analyze=lambda image, found=found: found)
         again, _ = codec.encode(image, header.rate)
         assert again == data, f"{file.name} has other bytes after encoding again"
 

@@ -68,7 +68,7 @@ MAY_IMPORT = {
     "data.formats": _BASE,
     "data.images": _BASE | {"data.formats"},
     "data.image_io": _BASE | {"data.formats", "data.images"},
-    "codec": _CODEC,
+    "codec": _CODEC | {"metrics"},
     "api": _CODEC | {"", "codec"},
     "": {"api"},
     "training": _NETWORK

@@ -34,7 +34,7 @@ _SYNTHESIS = ("tokens", "synthesis", "decoder", "fusion", "vqgan")
 def write_networks(name_or_dir: Path | str, directory: Path) -> None:
     """Writes `ANALYSIS_FILE` and `SYNTHESIS_FILE` of a model.
 
-    The analysis maps ``image``, uint8, and ``rate``, int32 [1], to ``tokens``, int32
+    The analysis maps ``image``, uint8, and ``rate``, float32 [1], to ``tokens``, int32
     [rows, columns, tokens of a tile], and ``latent``, float32 [rows, cells, columns,
     cells, channels].  The synthesis maps ``tokens``, ``latent`` and ``rate`` to
     ``image``.
@@ -54,7 +54,7 @@ def write_networks(name_or_dir: Path | str, directory: Path) -> None:
     tokens = jax.ShapeDtypeStruct((down, across, config.num_tokens), np.int32)
     shape = down, cells, across, cells, config.latent_channels
     latent = jax.ShapeDtypeStruct(shape, np.float32)
-    rate = jax.ShapeDtypeStruct((1,), np.int32)
+    rate = jax.ShapeDtypeStruct((1,), np.float32)
     analysis = _converted(
         _analyze(config),
         {path: a.read() for path, a in stored.items() if _part(path) in _ANALYSIS},

@@ -8,6 +8,7 @@ from pathlib import Path
 from dlf_jax import strict_json
 from dlf_jax.codec import catalog
 from dlf_jax.codec.container import parse
+from dlf_jax.codec.goal import Goal
 from dlf_jax.compile_cache import enable_compile_cache
 from dlf_jax.data.formats import READABLE
 from dlf_jax.data.image_io import decode_image, encode_image
@@ -25,13 +26,13 @@ class Compress:
     Attributes:
       model: name or directory, the same on every host.
       fingerprint: of that model.
-      rate: rate index.
+      goal: decides the rate of each image.
       limits: on images.
     """
 
     model: str
     fingerprint: str
-    rate: int
+    goal: Goal
     limits: Limits = dataclasses.field(repr=False)
     inputs = READABLE
     suffix = ".dlf"
@@ -45,7 +46,7 @@ class Compress:
 
         def work(data: bytes) -> bytes:
             image = decode_image(data, "the file", self.limits.pixels)
-            return codec.compress(image, self.rate)
+            return codec.reach(image, self.goal).data
 
         return work
 

@@ -19,9 +19,10 @@ import click
 
 from dlf_jax import interruption
 from dlf_jax.cli.environment import versions
+from dlf_jax.cli.goals import rate_option
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.reports import as_line, json_option
-from dlf_jax.cli.session import rate_option, status
+from dlf_jax.cli.session import status
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
 
@@ -73,7 +74,7 @@ class _Sizes(click.ParamType):
 )
 @json_option
 def bench(
-    sizes: list[int], model: str, rate: int | None, runs: int, as_json: bool
+    sizes: list[int], model: str, rate: float | None, runs: int, as_json: bool
 ) -> None:
     """Measures seconds and memory of coding on this machine.
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 import click
 
 from dlf_jax.cli.evaluate import specs_of
+from dlf_jax.cli.goals import goal_options
 from dlf_jax.cli.paths import TEXT
-from dlf_jax.cli.session import limit_options, rate_of, rate_option
+from dlf_jax.cli.session import limit_options
+from dlf_jax.codec.goal import Goal
 from dlf_jax.extras import needs
 from dlf_jax.limits import Limits
 
@@ -60,7 +62,7 @@ def _job_options(command: Callable) -> Callable:
 
 
 @bulk.command()
-@rate_option
+@goal_options
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",
@@ -70,15 +72,16 @@ def _job_options(command: Callable) -> Callable:
 )
 @limit_options
 @_job_options
-def compress(rate: int | None, model: str, limits: Limits, **job) -> None:
+def compress(goal: Goal, model: str, limits: Limits, **job) -> None:
     """Compresses images to .dlf files."""
     from dlf_jax.bulk.work import Compress
     from dlf_jax.codec import catalog
 
     model = _everywhere(model)
     codec = catalog.load(model)
-    rate = rate_of(codec, rate)
-    _run(Compress(model, codec.model.fingerprint.hex(), rate, limits), **job)
+    if not goal.has_target:
+        goal = Goal(codec.rate_of(goal))
+    _run(Compress(model, codec.model.fingerprint.hex(), goal, limits), **job)
 
 
 @bulk.command()

@@ -8,18 +8,14 @@ from collections.abc import Sequence
 import click
 
 from dlf_jax.cli.batch import Result, run
+from dlf_jax.cli.goals import goal_options
 from dlf_jax.cli.outputs import outputs_of
 from dlf_jax.cli.paths import TEXT
 from dlf_jax.cli.quality import mean, measure
 from dlf_jax.cli.reports import Style, file_facts, style_options
-from dlf_jax.cli.session import (
-    limit_options,
-    load_codec,
-    rate_of,
-    rate_option,
-    without_collection,
-)
+from dlf_jax.cli.session import limit_options, load_codec, without_collection
 from dlf_jax.cli.streams import INPUT, OUTPUT, Input, Output
+from dlf_jax.codec.goal import Goal
 from dlf_jax.entropy_coding.coders import CODERS, coder_id
 from dlf_jax.limits import Limits
 
@@ -34,7 +30,7 @@ from dlf_jax.limits import Limits
     help="File to write, - for stdout; by default IN with the ending .dlf. A folder, "
     "which is created, for several IN or with a slash at its end.",
 )
-@rate_option
+@goal_options
 @click.option(
     "--model",
     metavar="NAME_OR_DIR",
@@ -49,29 +45,41 @@ from dlf_jax.limits import Limits
     show_default=True,
     help="Entropy coder; tfc needs TensorFlow Compression, also to decompress.",
 )
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Leave out header and checksum, for channels that know size, rate and model "
+    "and find errors; the ending is .raw.",
+)
 @click.option("--metrics", is_flag=True, help="Also decompress, and print the quality.")
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @limit_options
 @style_options
 @without_collection
 def compress(
-    sources: tuple[Input, ...], output: Output | None, style: Style, **options
+    sources: tuple[Input, ...],
+    output: Output | None,
+    raw: bool,
+    style: Style,
+    **options,
 ) -> None:
     """Compresses images IN (PNG, JPEG, WebP, ...), - for stdin.
 
     Of several files, one that fails does not stop the others: the exit status is 1.
     """
-    with outputs_of(sources, output, beside=".dlf", inside=".dlf") as jobs:
-        run(jobs, _Compress(**options), style)
+    ending = ".raw" if raw else ".dlf"
+    with outputs_of(sources, output, beside=ending, inside=ending) as jobs:
+        run(jobs, _Compress(raw=raw, **options), style)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Compress:
     """`Work` with the options of the command."""
 
-    rate: int | None
+    goal: Goal
     model: str
     coder: str
+    raw: bool
     metrics: bool
     force: bool
     limits: Limits
@@ -80,12 +88,12 @@ class _Compress:
 
     def prepare(self) -> None:
         """Loads the model, and checks rate and coder."""
-        rate_of(load_codec(self.model, self.limits), self.rate)
+        load_codec(self.model, self.limits).rate_of(self.goal)
         CODERS[coder_id(self.coder)].load()
 
     def __call__(self, source: Input, output: Output) -> Result:
         """Compresses one image."""
-        from dlf_jax.codec.container import parse
+        from dlf_jax.codec.container import pack
         from dlf_jax.codec.info import file_info
         from dlf_jax.data.image_io import decode_image
 
@@ -93,19 +101,21 @@ class _Compress:
         output.check(self.force)
         image = decode_image(content, str(source), self.limits.pixels)
         codec = load_codec(self.model, self.limits)
-        rate = rate_of(codec, self.rate)
         began = time.perf_counter()
-        data = codec.compress(image, rate, coder=self.coder)
+        encoded = codec.reach(image, self.goal, self.coder, self.raw)
         seconds = time.perf_counter() - began
-        quality = measure(image, codec.decompress(data)) if self.metrics else None
-        output.write(data, self.force)
+        quality = measure(image, encoded.picture()) if self.metrics else None
+        output.write(encoded.data, self.force)
 
-        about = file_info(parse(data))
+        about = file_info(encoded.file)
         facts = file_facts(source, about, output) | {"model": codec.model.name}
         lines = [
             f"{output}: {about.num_bytes:,} bytes, {about.bpp:.4f} bpp "
-            f"({about.width}x{about.height}, rate {rate}, {codec.model.name})"
+            f"({about.width}x{about.height}, rate {about.rate}, {codec.model.name})"
         ]
+        if self.raw:
+            saved = len(pack(encoded.file.header, b""))
+            lines.append(f"{saved} bytes of header and checksum left out")
         if quality is not None:
             facts |= dataclasses.asdict(quality)
             lines.append(str(quality))

@@ -9,6 +9,7 @@ import click
 from dlf_jax.cli.batch import Result, run
 from dlf_jax.cli.outputs import outputs_of
 from dlf_jax.cli.paths import TEXT
+from dlf_jax.cli.raw import Raw, raw_options
 from dlf_jax.cli.reports import Style, file_facts, style_options
 from dlf_jax.cli.session import (
     errors_about,
@@ -43,6 +44,7 @@ from dlf_jax.limits import Limits
     is_flag=True,
     help="Decode whatever is intact of a damaged IN.",
 )
+@raw_options
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @limit_options
 @style_options
@@ -63,6 +65,7 @@ class _Decompress:
     """`Work` with the options of the command."""
 
     model: str | None
+    raw: Raw | None
     best_effort: bool
     force: bool
     limits: Limits
@@ -81,9 +84,9 @@ class _Decompress:
         from dlf_jax.data.image_io import check_extension, encode_image
 
         data = source.read()
-        with errors_about(source):
-            file = parse(data, damaged=self.best_effort)
-        about = file_info(file)
+        if self.raw is None:
+            with errors_about(source):
+                file = parse(data, damaged=self.best_effort)
         extension = output.extension or (".png" if output.is_stream else "")
         check_extension(extension)
         output.check(self.force)
@@ -91,6 +94,9 @@ class _Decompress:
             codec = load_codec_for(file, self.limits)
         else:
             codec = load_codec(self.model, self.limits)
+        if self.raw is not None:
+            file = codec.raw_file(data, **vars(self.raw))
+        about = file_info(file)
         began = time.perf_counter()
         with errors_about(source):
             if self.best_effort:

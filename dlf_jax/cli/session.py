@@ -17,15 +17,6 @@ _DELAY_S = 1.0
 _ERASE_LINE = "\r\x1b[K"
 
 
-rate_option = click.option(
-    "--rate",
-    metavar="K",
-    type=int,
-    help="Rate, 0 for the smallest files; the middle one of the model by default. "
-    "`dlf models` lists the rates.",
-)
-
-
 def limit_options(command: Callable) -> Callable:
     """Adds the options of commands that take images of any size; passes `limits`."""
 
@@ -84,21 +75,6 @@ def collect_garbage() -> None:
     """Turns the collection on again, for objects made from now on."""
     gc.freeze()
     gc.enable()
-
-
-def rate_of(codec: "dlf_jax.codec.codec.Codec", rate: int | None) -> int:
-    """Returns a rate that a codec has, its default rate for None.
-
-    Raises:
-      UserError: the codec does not have the rate.
-    """
-    rate = codec.default_rate if rate is None else rate
-    if not 0 <= rate < codec.num_rates:
-        raise UserError(
-            f"there is no rate {rate}: {codec.model.name} has rates 0 to "
-            f"{codec.num_rates - 1}"
-        )
-    return rate
 
 
 def load_codec(

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -9,13 +11,16 @@ from jaxtyping import Float, Int, UInt8
 from dlf_jax.checkpoints.store import LoadedModel
 from dlf_jax.codec.container import Header, ParsedFile, pack, parse
 from dlf_jax.codec.format import MODEL_ID_BYTES
+from dlf_jax.codec.goal import Goal
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
-from dlf_jax.codec.network import CompiledNetwork
+from dlf_jax.codec.layout import Layout
+from dlf_jax.codec.network import Analysis, CompiledNetwork
+from dlf_jax.codec.search import search
 from dlf_jax.entropy_coding.coders import CODERS, coder_id
+from dlf_jax.entropy_coding.rates import Number, all_rates, nearest_rate
 from dlf_jax.entropy_coding.salvage import SalvagingDecoder
 from dlf_jax.entropy_coding.symbol_coder import SymbolDecoder
 from dlf_jax.entropy_coding.tables import load_gaussian_tables
-from dlf_jax.entropy_coding.token_tables import min_bits
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
 
@@ -37,34 +42,26 @@ class Code:
     y_hat: Float[np.ndarray, "1 h w N"]
 
 
-class _Layout:
-    """Sizes of the padded image, its latent and its tokens.
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """An image, encoded at one rate.
 
     Attributes:
-      height, width: of the padded image, in pixels.
-      grid: (height, width) of the detail latent, in cells.
-      tokens: shape of the semantic code, (tiles, tokens of a tile).
-      min_payload: least payload, in bytes: the fewest bits that the tokens can take.
-        The encoder pads shorter payloads with zeros, so that a short file cannot claim
-        a large image.
+      file: the parts of the file.
+      data: the bytes of the file, or of its payload alone.
+      code: the content that the file decodes to.
+      picture: computes the image that the file decodes to.
     """
 
-    def __init__(self, model: LoadedModel, height: int, width: int, limits: Limits):
-        config = model.config
-        tile = config.tile_size
-        down, across = -(-height // tile), -(-width // tile)
-        self.height, self.width = down * tile, across * tile
-        if not 0 < self.height * self.width <= limits.pixels:
-            raise UserError(
-                f"the image has {width} x {height} pixels; the limit is "
-                f"{limits.pixels}, padding to multiples of {tile} included: use a "
-                "smaller image or a higher limit (--max-megapixels, Limits.pixels)"
-            )
-        stride = config.detail_stride
-        self.grid = self.height // stride, self.width // stride
-        self.tokens = down * across, config.num_tokens
-        tile_bits = min_bits(model.tokens, config.num_tokens)
-        self.min_payload = down * across * tile_bits // 8
+    file: ParsedFile
+    data: bytes
+    code: Code
+    picture: Callable[[], Image] = dataclasses.field(repr=False)
+
+    @property
+    def rate(self) -> Number:
+        """The rate."""
+        return self.file.header.rate
 
 
 class Codec:
@@ -103,34 +100,51 @@ class Codec:
         """The middle rate index."""
         return self.num_rates // 2
 
+    def rate_of(self, goal: Goal) -> Number:
+        """The rate of a goal without a target.
+
+        Raises:
+          UserError: the model does not have the rate.
+        """
+        rate = self.default_rate if goal.rate is None else goal.rate
+        return nearest_rate(rate, self.num_rates)
+
     def compress(
         self,
         images: np.ndarray | list[np.ndarray],
-        rate: int | None = None,
+        rate: Number | None = None,
         *,
         coder: str = "range",
+        raw: bool = False,
+        **targets: Number | None,
     ) -> bytes | list[bytes]:
         """Compresses one image or a list of images.
 
         Args:
           images: one image, uint8 (H, W, 3), or a list of them, of any sizes.  Each
             gives the same bytes alone as in a list.
-          rate: rate index; `default_rate` if None.
+          rate: index of a rate point, or a number between two, which is rounded to a
+            multiple of 1/32; `default_rate` if there is no target either.
           coder: name of an entropy coder, see `dlf_jax.entropy_coding.coders`; every
             installation reads files of the default coder.
+          raw: leave header and checksum out, see `decompress_raw`.
+          **targets: instead of a rate, one of the targets of `Goal`, for each image.
 
         Returns:
           The bytes of one file, or a list of them.
 
         Raises:
-          UserError: an argument has the wrong type or value, or the entropy coder is
-            not installed.
+          UserError: an argument has the wrong type or value, no rate keeps to the
+            target, or the entropy coder is not installed.
         """
+        goal = Goal(rate, **targets)
         if isinstance(images, list):
-            return [self.compress(image, rate, coder=coder) for image in images]
-        _check_image(images)
-        rate = self.default_rate if rate is None else rate
-        return self.encode(images, rate, coder=coder)[0]
+            return [self._compress(image, goal, coder, raw) for image in images]
+        return self._compress(images, goal, coder, raw)
+
+    def _compress(self, image: Any, goal: Goal, coder: str, raw: bool) -> bytes:
+        _check_image(image)
+        return self.reach(image, goal, coder, raw).data
 
     def decompress(self, data: bytes | list[bytes]) -> Image | list[Image]:
         """Decompresses one file or a list of files.
@@ -141,6 +155,40 @@ class Codec:
         if isinstance(data, list):
             return [self.decompress(one) for one in data]
         return self.reconstruct(parse(data))
+
+    def decompress_raw(
+        self,
+        payload: bytes,
+        size: tuple[int, int],
+        rate: Number,
+        *,
+        coder: str = "range",
+    ) -> Image:
+        """Decompresses what `compress` returns with ``raw=True``.
+
+        There is no checksum: other bytes, or other arguments than those of the encoder,
+        usually give a wrong image.
+
+        Args:
+          payload: the bytes.
+          size: (width, height) of the image, in pixels.
+          rate: of the encoder; `reach` returns the one that it found.
+          coder: of the encoder.
+
+        Raises:
+          UserError: an argument has the wrong value, or the bytes cannot be decoded.
+        """
+        return self.reconstruct(self.raw_file(payload, size, rate, coder))
+
+    def raw_file(
+        self, payload: bytes, size: tuple[int, int], rate: Number, coder: str = "range"
+    ) -> ParsedFile:
+        """The file that has a payload; the arguments are those of `decompress_raw`."""
+        if not all(isinstance(side, int) and side > 0 for side in size):
+            raise UserError(f"the size is {size}: use (width, height), in pixels")
+        rate = nearest_rate(rate, self.num_rates)
+        header = Header(self.model_id, rate, *size, coder_id(coder))
+        return ParsedFile(header, bytes(payload), len(payload))
 
     def reconstruct(self, file: ParsedFile) -> Image:
         """The image of a parsed file.
@@ -175,27 +223,47 @@ class Codec:
         return self._synthesize(file.header, layout, decoder), decoder.share
 
     def encode(
-        self, image: Image, rate: int, *, coder: str = "range"
+        self, image: Image, rate: Number, *, coder: str = "range"
     ) -> tuple[bytes, Code]:
         """Encodes one image; returns the file and the content that it decodes to."""
+        encoded = self.reach(image, Goal(rate), coder)
+        return encoded.data, encoded.code
+
+    def reach(
+        self, image: Image, goal: Goal, coder: str = "range", raw: bool = False
+    ) -> Encoded:
+        """Encodes one image; the other arguments are those of `compress`."""
+        rate = self.rate_of(goal)
         number = coder_id(coder)
-        encoder = CODERS[number].encoder(self._distributions)
-        if not (isinstance(rate, int | np.integer) and 0 <= rate < self.num_rates):
-            raise UserError(
-                f"rate {rate} is not one of 0 to {self.num_rates - 1}, "
-                f"the rates of {self.model.name}"
-            )
+        CODERS[number].load()
         height, width, _ = image.shape
-        header = Header(self.model_id, rate, width, height, number)
         layout = self._layout(height, width)
         below, right = layout.height - height, layout.width - width
-        image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
-        tokens, y = self.network.analyze(image, rate)
+        padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
+        analysis = self.network.analyze(padded)
+
+        def at(rate):
+            header = Header(self.model_id, rate, width, height, number)
+            payload, code = self._encode(analysis, header, layout)
+            data = payload if raw else pack(header, payload)
+            file = ParsedFile(header, payload, len(data))
+            return Encoded(file, data, code, lambda: self._picture(header, code))
+
+        if goal.has_target:
+            return search(goal, image, all_rates(self.num_rates), at)
+        return at(rate)
+
+    def _encode(
+        self, analysis: Analysis, header: Header, layout: Layout
+    ) -> tuple[bytes, Code]:
+        """Returns the payload, and the content that it decodes to."""
+        tokens, y = analysis.tokens, analysis.latent(header.rate)
+        encoder = CODERS[header.coder].encoder(self._distributions)
         encoder.encode(np.ravel(tokens), np.tile(self._token_rows, len(tokens)))
-        context = self.model.context.of_image(rate, layout.grid)
+        context = self.model.context.of_image(header.rate, layout.grid)
         symbols, y_hat = encode_latent(y, context, encoder)
         payload = encoder.finish().ljust(layout.min_payload, b"\0")
-        return pack(header, payload), Code(tokens, symbols, y_hat)
+        return payload, Code(tokens, symbols, y_hat)
 
     def decode(self, data: bytes) -> tuple[Header, Code]:
         """Decodes a file up to the latents; `decompress` also synthesizes the image."""
@@ -203,28 +271,30 @@ class Codec:
         layout = self._layout_of(file)
         return file.header, self._decode(file.header, layout, self._decoder(file))
 
-    def _decode(self, header: Header, layout: _Layout, decoder: SymbolDecoder) -> Code:
+    def _decode(self, header: Header, layout: Layout, decoder: SymbolDecoder) -> Code:
         tokens = decoder.decode(np.tile(self._token_rows, layout.tokens[0]))
         context = self.model.context.of_image(header.rate, layout.grid)
         symbols, y_hat = decode_latent(context, decoder)
         return Code(tokens.reshape(layout.tokens), symbols, y_hat)
 
     def _synthesize(
-        self, header: Header, layout: _Layout, decoder: SymbolDecoder
+        self, header: Header, layout: Layout, decoder: SymbolDecoder
     ) -> Image:
         """Decodes while the synthesis is being compiled, then runs the synthesis."""
         self.network.prepare_synthesis(layout.tokens, layout.grid)
-        code = self._decode(header, layout, decoder)
+        return self._picture(header, self._decode(header, layout, decoder))
+
+    def _picture(self, header: Header, code: Code) -> Image:
         image = self.network.synthesize(code.tokens, code.y_hat, header.rate)
         return image[: header.height, : header.width]
 
     def _decoder(self, file: ParsedFile) -> SymbolDecoder:
         return CODERS[file.header.coder].decoder(file.payload, self._distributions)
 
-    def _layout(self, height: int, width: int) -> _Layout:
-        return _Layout(self.model, height, width, self.limits)
+    def _layout(self, height: int, width: int) -> Layout:
+        return Layout(self.model, height, width, self.limits)
 
-    def _layout_of(self, file: ParsedFile, *, damaged: bool = False) -> _Layout:
+    def _layout_of(self, file: ParsedFile, *, damaged: bool = False) -> Layout:
         """The layout of a file, once this model is known to decode it."""
         header = file.header
         if header.model_id != self.model_id:
@@ -232,7 +302,7 @@ class Codec:
                 f"the file was written with model {header.model_id.hex()}, not with "
                 f"{self.model.name} ({self.model_id.hex()}): see `dlf models`"
             )
-        if header.rate >= self.num_rates:
+        if header.rate > self.num_rates - 1:
             raise UserError(
                 f"the file is damaged: there is no rate {header.rate}; copy it again"
             )

@@ -7,8 +7,9 @@ detects every error within 16 consecutive bits, and all but one in 65536 other e
 import binascii
 import dataclasses
 
-from dlf_jax.codec.format import FORMAT_VERSION, MAGIC, MODEL_ID_BYTES
+from dlf_jax.codec.format import FINE_RATES, MAGIC, MODEL_ID_BYTES, WHOLE_RATES
 from dlf_jax.entropy_coding.coders import CODERS
+from dlf_jax.entropy_coding.rates import STEPS, Number, in_steps
 from dlf_jax.errors import UserError
 
 _CHECKSUM_BYTES = 2
@@ -24,13 +25,13 @@ class Header:
 
     Attributes:
       model_id: first bytes of the fingerprint of the model that wrote the file.
-      rate: rate index, 0 for the smallest files.
+      rate: a multiple of 1/`STEPS`, 0 for the smallest files.
       width, height: of the image, in pixels.
       coder: number of the payload's entropy coder, see `entropy_coding.coders`.
     """
 
     model_id: bytes
-    rate: int
+    rate: Number
     width: int
     height: int
     coder: int = 0
@@ -55,12 +56,14 @@ class ParsedFile:
 
 def pack(header: Header, payload: bytes) -> bytes:
     """Returns the bytes of a file."""
+    whole = header.rate == int(header.rate)
+    version, unit = (WHOLE_RATES, 1) if whole else (FINE_RATES, STEPS)
     head = b"".join(
         (
             MAGIC,
-            bytes([header.coder << 4 | FORMAT_VERSION]),
+            bytes([header.coder << 4 | version]),
             header.model_id,
-            _varint(header.rate),
+            _varint(int(header.rate * unit)),
             _varint(header.width),
             _varint(header.height),
         )
@@ -91,7 +94,7 @@ def parse(data: bytes, *, damaged: bool = False) -> ParsedFile:
     if len(data) < start:
         raise UserError(f"{DAMAGED}: copy it again")
     coder, version = divmod(data[len(MAGIC)], 16)
-    if version != FORMAT_VERSION or coder not in CODERS:
+    if version not in (WHOLE_RATES, FINE_RATES) or coder not in CODERS:
         raise UserError(
             "the file is damaged or was written by a newer version of dlf: copy it "
             "again, or update dlf"
@@ -111,6 +114,8 @@ def parse(data: bytes, *, damaged: bool = False) -> ParsedFile:
         raise UserError(
             f"the file is damaged, with {width} x {height} pixels: copy it again"
         )
+    if version == FINE_RATES:
+        rate = in_steps(rate)
     model_id = data[start - MODEL_ID_BYTES : start]
     header = Header(model_id, rate, width, height, coder)
     return ParsedFile(header, payload, len(data), intact)

@@ -5,5 +5,6 @@ model, whose fingerprint each file carries, decide the remaining bytes of a file
 """
 
 MAGIC = b"DLF"
-FORMAT_VERSION = 1  # low half of the byte after the magic
+# Low half of the byte after the magic; the second for rates between the rate points.
+WHOLE_RATES, FINE_RATES = 1, 2
 MODEL_ID_BYTES = 3  # leading bytes of the model's fingerprint

@@ -4,6 +4,7 @@ import dataclasses
 
 from dlf_jax.codec.container import ParsedFile
 from dlf_jax.entropy_coding.coders import CODERS
+from dlf_jax.entropy_coding.rates import Number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,7 +13,7 @@ class FileInfo:
 
     Attributes:
       width, height: of the image, in pixels.
-      rate: rate index, 0 for the smallest files.
+      rate: 0 for the smallest files; whole at a rate point of the model.
       model_id: hexadecimal start of the fingerprint of the model that wrote the file.
       coder: name of the entropy coder that wrote the payload.
       num_bytes: size of the whole file.
@@ -21,7 +22,7 @@ class FileInfo:
 
     width: int
     height: int
-    rate: int
+    rate: Number
     model_id: str
     coder: str
     num_bytes: int

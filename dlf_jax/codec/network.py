@@ -4,6 +4,7 @@ The functions below import the model while tracing: programs from the cache need
 model code.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import jax
@@ -11,9 +12,23 @@ import numpy as np
 
 from dlf_jax.checkpoints.store import LoadedModel
 from dlf_jax.codec.programs import Program
+from dlf_jax.entropy_coding.rates import Number
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.ops.pixels import to_signed, to_uint8
 from dlf_jax.typing import Float, Int, UInt8
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """An image, analysed.
+
+    Attributes:
+      tokens: semantic code indices, tiles in reading order.
+      latent: maps a rate to the detail latent before quantisation, (1, h, w, N).
+    """
+
+    tokens: Int[np.ndarray, "T K"]
+    latent: Callable[[Number], np.ndarray]
 
 
 class CompiledNetwork:
@@ -40,7 +55,8 @@ class CompiledNetwork:
             )
 
         device = jax.local_devices()[0]
-        self._analyze = program(_analyze, ("encoder", "tokens", "analysis"), device)
+        self._encode = program(_encode, ("encoder", "tokens"), device)
+        self._latent = program(_latent, ("analysis",), device)
         self._synthesize = program(
             _synthesize, ("tokens", "synthesis", "decoder", "fusion", "vqgan"), device
         )
@@ -53,18 +69,24 @@ class CompiledNetwork:
         latent = jax.ShapeDtypeStruct(self._latent_shape(grid), np.float32)
         self._synthesize.prepare(tokens, latent, _batch(0))
 
-    def analyze(
-        self, image: UInt8[np.ndarray, "H W 3"], rate: int
-    ) -> tuple[Int[np.ndarray, "T K"], Float[np.ndarray, "1 h w N"]]:
-        """Tokens and detail latent of an image; its sides are multiples of a tile."""
-        tokens, y = self._analyze(image[None], _batch(rate))
-        return np.asarray(tokens), np.asarray(y)
+    def analyze(self, image: UInt8[np.ndarray, "H W 3"]) -> Analysis:
+        """Analyses an image whose sides are multiples of a tile."""
+        stride = self._config.detail_stride
+        grid = image.shape[0] // stride, image.shape[1] // stride
+        shape = (1, *grid, self._config.detail_width)
+        self._latent.prepare(jax.ShapeDtypeStruct(shape, np.float32), _batch(0))
+        tokens, detail = self._encode(image[None])
+
+        def latent(rate):
+            return np.asarray(self._latent(detail, _batch(rate)))
+
+        return Analysis(np.asarray(tokens), latent)
 
     def synthesize(
         self,
         tokens: Int[np.ndarray, "T K"],
         y_hat: Float[np.ndarray, "1 h w N"],
-        rate: int,
+        rate: Number,
     ) -> UInt8[np.ndarray, "H W 3"]:
         """The image of decoded tokens and latent, rounded half up."""
         return np.asarray(self._synthesize(tokens, y_hat, _batch(rate)))[0]
@@ -73,16 +95,24 @@ class CompiledNetwork:
         return (1, *grid, self._config.latent_channels)
 
 
-def _analyze(config: DLFConfig) -> Callable:
+def _encode(config: DLFConfig) -> Callable:
     from dlf_jax.models.dlf import DLF
 
-    def analyze(params, images, rate):
+    def encode(params, images):
         images = to_signed(images)
-        variables = {"params": params}
-        result = DLF(config).apply(variables, images, rate, method="analyze")
-        return result.tokens, result.y
+        result = DLF(config).apply({"params": params}, images, method="encode")
+        return result.tokens, result.detail
 
-    return analyze
+    return encode
+
+
+def _latent(config: DLFConfig) -> Callable:
+    from dlf_jax.models.dlf import DLF
+
+    def latent(params, detail, rate):
+        return DLF(config).apply({"params": params}, detail, rate, method="latent")
+
+    return latent
 
 
 def _synthesize(config: DLFConfig) -> Callable:
@@ -97,5 +127,5 @@ def _synthesize(config: DLFConfig) -> Callable:
     return synthesize
 
 
-def _batch(rate: int) -> Int[np.ndarray, "1"]:
-    return np.array([rate], np.int32)
+def _batch(rate: Number) -> Float[np.ndarray, "1"]:
+    return np.array([rate], np.float32)

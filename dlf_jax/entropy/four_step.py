@@ -22,7 +22,8 @@ from dlf_jax.nn.depth_conv import DepthConvBlock
 from dlf_jax.nn.layers import Dense
 from dlf_jax.ops.bounds import lower_bound
 from dlf_jax.ops.quantization import round_ste
-from dlf_jax.typing import Array, Float, Int
+from dlf_jax.ops.rates import at_rates
+from dlf_jax.typing import Array, Float, Num
 
 
 @struct.dataclass
@@ -91,14 +92,14 @@ class FourStepContext(nn.Module):
             for i in range(self.num_spatial_blocks)
         ]
 
-    def prior(self, rate: Int[Array, "B"], grid: tuple[int, int]) -> Prior:
+    def prior(self, rate: Num[Array, "B"], grid: tuple[int, int]) -> Prior:
         """Evaluates the prior at the true size, since borders matter.
 
         Args:
-          rate: rate index of every image.
+          rate: rate of every image, also between the rate points.
           grid: (height, width) of the latent.
         """
-        x = self.prior_vector[rate][:, None, None, :]
+        x = at_rates(self.prior_vector, rate)[:, None, None, :]
         x = jnp.broadcast_to(x, (rate.shape[0], *grid, self.channels))
         for block in self.prior_blocks:
             x = block(x)

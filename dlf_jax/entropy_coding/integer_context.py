@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from dlf_jax.entropy_coding import fixed_point as fp
 from dlf_jax.entropy_coding.partition import part_masks
+from dlf_jax.entropy_coding.rates import STEPS, Number
 
 # Cells whose widest features are held in memory at once.
 _CHUNK = 1024
@@ -53,9 +54,9 @@ class IntegerContext:
         num_spatial = sum(name.startswith("spatial_") for name in blocks)
         self.spatial = tuple(f"spatial_{i}" for i in range(num_spatial))
         self.skip_threshold = skip_threshold
-        self._small_prior = functools.cache(self._small_prior)
+        self._small_prior = functools.lru_cache(maxsize=64)(self._small_prior)
 
-    def of_image(self, rate: int, grid: tuple[int, int]) -> "ImageContext":
+    def of_image(self, rate: Number, grid: tuple[int, int]) -> "ImageContext":
         """The context model of one latent of `grid` = (height, width) cells."""
         return ImageContext(self, rate, grid)
 
@@ -80,7 +81,7 @@ class IntegerContext:
         return cells.reshape(x.shape)
 
     def prior(
-        self, rate: int, grid: tuple[int, int]
+        self, rate: Number, grid: tuple[int, int]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
         """(step, scales and means of part 0; features common to all later parts).
 
@@ -96,15 +97,24 @@ class IntegerContext:
         return x[cells], common[cells]
 
     def _small_prior(
-        self, rate: int, grid: tuple[int, ...]
+        self, rate: Number, grid: tuple[int, ...]
     ) -> tuple[Float[np.ndarray, "h w M"], Float[np.ndarray, "h w N"]]:
         """The prior on the reduced grid; cached for the next image."""
-        vector = self.prior_vector[rate]
+        vector = self._vector(rate)
         x = np.broadcast_to(vector, (*grid, len(vector)))
         with _one_thread:
             for name in _PRIOR:
                 x = self.block(name, x)
             return x, fp.dense(self.layers["reduction"], x)
+
+    def _vector(self, rate: Number) -> Float[np.ndarray, "N"]:
+        """The prior vector of a rate, between those of two rate points."""
+        point, steps = divmod(int(rate * STEPS), STEPS)
+        vector = self.prior_vector[point]
+        if steps:
+            rise = self.prior_vector[point + 1] - vector
+            vector = vector + np.floor(rise * steps / STEPS + 0.5)
+        return vector
 
 
 class ImageContext:
@@ -116,7 +126,7 @@ class ImageContext:
       skip_threshold: symbols with a smaller scale are not coded.
     """
 
-    def __init__(self, model: IntegerContext, rate: int, grid: tuple[int, int]):
+    def __init__(self, model: IntegerContext, rate: Number, grid: tuple[int, int]):
         self._model = model
         x, self._common = model.prior(rate, grid)
         step, self._scales, self._means = np.split(x, 3, axis=-1)

@@ -8,7 +8,8 @@ from flax import linen as nn
 
 from dlf_jax.models.config import DLFConfig
 from dlf_jax.nn.depth_conv import DepthConvBlock
-from dlf_jax.typing import Array, Float, Int
+from dlf_jax.ops.rates import at_rates
+from dlf_jax.typing import Array, Float, Num
 
 
 class RateTransform(nn.Module):
@@ -24,7 +25,7 @@ class RateTransform(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "B h w C"], rate: Int[Array, "B"]
+        self, x: Float[Array, "B h w C"], rate: Num[Array, "B"]
     ) -> Float[Array, "B h w D"]:
         width = self.features[1]
         gain = self.param(
@@ -36,7 +37,7 @@ class RateTransform(nn.Module):
         )
         for i, features in enumerate(self.features):
             if i == 2:
-                x = x * gain[rate][:, None, None, :]
+                x = x * at_rates(gain, rate)[:, None, None, :]
             x = DepthConvBlock(features, name=f"block_{i}")(x)
         return x
 

@@ -16,15 +16,28 @@ from dlf_jax.models.fusion import LatentFusion
 from dlf_jax.models.vqgan import VQGAN
 from dlf_jax.nn.layers import Dense
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
-from dlf_jax.typing import Array, Float, Int
+from dlf_jax.typing import Array, Float, Int, Num
+
+
+@struct.dataclass
+class Encoding:
+    """Result of the encoder, the same at every rate.
+
+    Attributes:
+      tokens: code indices of every tile, tiles in (image, row, column) order.
+      detail: features of the detail branch.
+    """
+
+    tokens: Int[Array, "T K"]
+    detail: Float[Array, "B h w F"]
 
 
 @struct.dataclass
 class Analysis:
-    """Result of the encoder, for the entropy coder.
+    """Input of the entropy coder.
 
     Attributes:
-      tokens: code indices of every tile, tiles in (image, row, column) order.
+      tokens: as in `Encoding`.
       y: detail latent before quantisation.
     """
 
@@ -57,7 +70,8 @@ class DLF(nn.Module):
 
     `analyze`, `prior`, `context_step` and `synthesize` are the pieces of the codec;
     calling the module is the training forward.  Images are NHWC in [-1, 1] with sides
-    that are multiples of ``config.tile_size``.
+    that are multiples of ``config.tile_size``.  Rates are indices of rate points, or
+    numbers between them.
     """
 
     config: DLFConfig
@@ -78,13 +92,24 @@ class DLF(nn.Module):
         self.vqgan = VQGAN(cfg.vqgan)
 
     def analyze(
-        self, image: Float[Array, "B H W 3"], rate: Int[Array, "B"]
+        self, image: Float[Array, "B H W 3"], rate: Num[Array, "B"]
     ) -> Analysis:
-        """Tokens and detail latent of images, each at its rate index."""
-        vectors, detail = self.encoder(image)
-        return Analysis(self.tokens(vectors).indices, self.analysis(detail, rate))
+        """Tokens and detail latent of images, each at its rate."""
+        encoding = self.encode(image)
+        return Analysis(encoding.tokens, self.latent(encoding.detail, rate))
 
-    def prior(self, rate: Int[Array, "B"], grid: tuple[int, int]) -> Prior:
+    def encode(self, image: Float[Array, "B H W 3"]) -> Encoding:
+        """The part of `analyze` that does not depend on the rate."""
+        vectors, detail = self.encoder(image)
+        return Encoding(self.tokens(vectors).indices, detail)
+
+    def latent(
+        self, detail: Float[Array, "B h w F"], rate: Num[Array, "B"]
+    ) -> Float[Array, "B h w N"]:
+        """The part of `analyze` that depends on the rate."""
+        return self.analysis(detail, rate)
+
+    def prior(self, rate: Num[Array, "B"], grid: tuple[int, int]) -> Prior:
         """The context model's state before the first symbol; see `FourStepContext`."""
         return self.context.prior(rate, grid)
 
@@ -98,7 +123,7 @@ class DLF(nn.Module):
         self,
         tokens: Int[Array, "T K"],
         y_hat: Float[Array, "B h w N"],
-        rate: Int[Array, "B"],
+        rate: Num[Array, "B"],
     ) -> Float[Array, "B H W 3"]:
         """Images, not clipped, from token indices and decoded latents."""
         logits = self._logits(self.tokens.lookup(tokens), y_hat, rate)
@@ -115,14 +140,14 @@ class DLF(nn.Module):
     def __call__(
         self,
         image: Float[Array, "B H W 3"],
-        rate: Int[Array, "B"],
+        rate: Num[Array, "B"],
         noise: Float[Array, "B h w N"] | None = None,
     ) -> CodecOutput:
         """The training forward up to the latent; `reconstruct` gives the image.
 
         Args:
           image: batch of images.
-          rate: rate index of every image.
+          rate: rate of every image.
           noise: uniform in [−½, ½), added to the residuals for the rate proxy; None
             estimates the rate of the rounded symbols.
         """

@@ -85,7 +85,7 @@ export class Codec {
    * @param {object} image
    * @param {number} image.width in pixels.
    * @param {number} image.height in pixels.
-   * @param {number} image.rate rate index.
+   * @param {number} image.rate a multiple of 1/STEPS.
    * @param {Int32Array} image.tokens tile by tile.
    * @param {Float32Array} image.latent not quantised, cell by cell.
    * @returns {{file: Uint8Array, code: Code}} the file and its content.
@@ -119,7 +119,7 @@ export class Codec {
           `(${this.modelId})`,
       );
     }
-    if (header.rate >= this.numRates) {
+    if (header.rate > this.numRates - 1) {
       throw new UserError(`the file is damaged: there is no rate ${header.rate}`);
     }
     const layout = this.layout(header.width, header.height);

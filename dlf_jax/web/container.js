@@ -1,9 +1,11 @@
 /** Header and checksum around the entropy-coded payload (docs/format.md#header). */
 
 import { UserError } from "./errors.js";
+import { STEPS } from "./rates.js";
 
 const MAGIC = [0x44, 0x4c, 0x46];
-const FORMAT_VERSION = 1;
+// The second is for rates between the rate points.
+const [WHOLE_RATES, FINE_RATES] = [1, 2];
 const MODEL_ID_BYTES = 3;
 const MAX_VARINT_BYTES = 5;
 const CODERS = 2;
@@ -14,7 +16,7 @@ const DAMAGED = "the file is truncated or damaged";
  *
  * @typedef {object} Header
  * @property {string} modelId first bytes of the model's fingerprint, hexadecimal.
- * @property {number} rate rate index, 0 for the smallest files.
+ * @property {number} rate a multiple of 1/STEPS, 0 for the smallest files.
  * @property {number} width of the image, in pixels.
  * @property {number} height of the image, in pixels.
  * @property {number} coder number of the payload's entropy coder.
@@ -28,11 +30,12 @@ const DAMAGED = "the file is truncated or damaged";
  * @returns {Uint8Array} the bytes of a file.
  */
 export function pack(header, payload) {
+  const isWhole = Number.isInteger(header.rate);
   const head = Uint8Array.from([
     ...MAGIC,
-    (header.coder << 4) | FORMAT_VERSION,
+    (header.coder << 4) | (isWhole ? WHOLE_RATES : FINE_RATES),
     ...header.modelId.match(/../g).map((byte) => parseInt(byte, 16)),
-    ...varint(header.rate),
+    ...varint(isWhole ? header.rate : header.rate * STEPS),
     ...varint(header.width),
     ...varint(header.height),
   ]);
@@ -58,7 +61,8 @@ export function parse(data) {
   const start = MAGIC.length + 1 + MODEL_ID_BYTES;
   if (data.length < start) throw new UserError(DAMAGED);
   const coder = data[MAGIC.length] >> 4;
-  if ((data[MAGIC.length] & 15) !== FORMAT_VERSION || coder >= CODERS) {
+  const version = data[MAGIC.length] & 15;
+  if (![WHOLE_RATES, FINE_RATES].includes(version) || coder >= CODERS) {
     throw new UserError("the file is damaged or was written by a newer version of dlf");
   }
   let end = start;
@@ -73,7 +77,8 @@ export function parse(data) {
   if (data.length < end + 2 || found !== checksum(data.subarray(0, end), payload)) {
     throw new UserError(DAMAGED);
   }
-  const [rate, width, height] = fields;
+  const [number, width, height] = fields;
+  const rate = version === FINE_RATES ? number / STEPS : number;
   if (!(width * height)) {
     throw new UserError(`the file holds ${width} x ${height} pixels`);
   }

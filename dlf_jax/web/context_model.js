@@ -3,6 +3,7 @@
  */
 
 import { ONE, add, clip, dense, depthwiseConv, layer, leakyRelu } from "./fixed_point.js";
+import { STEPS } from "./rates.js";
 
 // Cells whose widest features are held in memory at once.
 const CHUNK = 256;
@@ -75,8 +76,8 @@ export class ContextModel {
   prior(rate, height, width) {
     const rows = Math.min(height, 2 * REACH + 1);
     const columns = Math.min(width, 2 * REACH + 1);
-    const length = this._vectors.shape[1];
-    const vector = this._vectors.values.subarray(rate * length, (rate + 1) * length);
+    const vector = this._vector(rate);
+    const length = vector.length;
     let x = new Float64Array(rows * columns * length);
     for (let start = 0; start < x.length; start += length) x.set(vector, start);
     for (const name of ["prior_0", "prior_1"]) x = this.block(name, x, rows, columns);
@@ -94,6 +95,19 @@ export class ContextModel {
       return wide;
     };
     return [spread(x), spread(common)];
+  }
+
+  /** The prior vector of a rate, between those of two rate points. */
+  _vector(rate) {
+    const length = this._vectors.shape[1];
+    const row = (point) =>
+      this._vectors.values.subarray(point * length, (point + 1) * length);
+    const point = Math.floor(rate);
+    const low = row(point);
+    if (rate === point) return low;
+    const high = row(point + 1);
+    const steps = (rate - point) * STEPS;
+    return low.map((v, i) => v + Math.floor(((high[i] - v) * steps) / STEPS + 0.5));
   }
 
   /** Scales and means of part 1, 2 or 3. */

@@ -41,7 +41,7 @@ export class Networks {
     const shape = [layout.height / tile, tile, layout.width / tile, tile, 3];
     const { tokens, latent } = await this._analysis.run({
       image: new ort.Tensor("uint8", pixels, shape),
-      rate: new ort.Tensor("int32", Int32Array.of(rate)),
+      rate: new ort.Tensor("float32", Float32Array.of(rate)),
     });
     return { tokens: tokens.data, latent: latent.data };
   }
@@ -62,7 +62,7 @@ export class Networks {
     const { image } = await this._synthesis.run({
       tokens: new ort.Tensor("int32", tokens, [rows, columns, length]),
       latent: new ort.Tensor("float32", latent, [rows, cells, columns, cells, channels]),
-      rate: new ort.Tensor("int32", Int32Array.of(rate)),
+      rate: new ort.Tensor("float32", Float32Array.of(rate)),
     });
     return image.data;
   }

@@ -14,6 +14,7 @@ const FILES = [
   "networks.js",
   "pixels.js",
   "range_coder.js",
+  "rates.js",
   "safetensors.js",
   "style.css",
   "tables.js",

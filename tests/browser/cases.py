@@ -10,6 +10,7 @@ from dlf_jax.browser.tables import write_tables
 from dlf_jax.checkpoints.arrays import in_memory, write_safetensors
 from dlf_jax.codec.codec import Code, Codec
 from dlf_jax.codec.container import Header, ParsedFile, pack, parse
+from dlf_jax.codec.network import Analysis
 from dlf_jax.errors import UserError
 
 
@@ -35,8 +36,8 @@ def write_cases(
     for name, image, rate in images:
         results = []
 
-        def record(padded, rate, results=results):
-            results.append(analyze(padded, rate))
+        def record(padded, results=results):
+            results.append(analyze(padded))
             return results[0]
 
         codec.network.analyze = record
@@ -44,13 +45,12 @@ def write_cases(
             data, code = codec.encode(image, rate)
         finally:
             codec.network.analyze = analyze
-        ((_, analysis),) = results
         (folder / f"{name}.dlf").write_bytes(data)
         arrays = {
             "tokens": np.int32(code.tokens),
             "symbols": np.int32(code.symbols),
             "latent": code.y_hat,
-            "analysis": analysis,
+            "analysis": results[0].latent(rate),
         }
         write_safetensors(folder / f"{name}.safetensors", in_memory(arrays))
         height, width, _ = image.shape
@@ -67,14 +67,19 @@ def synthetic_analysis(codec: Codec, seed: int):
     rng = np.random.default_rng(seed)
     config = codec.model.config
 
-    def analyze(image: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    def analyze(image: np.ndarray) -> Analysis:
         height, width, _ = image.shape
         grid = height // config.detail_stride, width // config.detail_stride
         tiles = height * width // config.tile_size**2
         tokens = rng.integers(config.codebook_size, size=(tiles, config.num_tokens))
-        step = codec.model.context.of_image(rate, grid).quant_step
-        latent = rng.standard_t(2, size=step.shape) * step
-        return tokens.astype(np.int32), latent.astype(np.float32)[None]
+        shape = (*grid, config.latent_channels)
+        values = rng.standard_t(2, size=shape).astype(np.float32)
+
+        def latent(rate):
+            step = codec.model.context.of_image(rate, grid).quant_step
+            return (values * step)[None]
+
+        return Analysis(tokens.astype(np.int32), latent)
 
     return analyze
 

@@ -73,6 +73,14 @@ test("every changed byte and every cut is noticed", () => {
   }
 });
 
+test("rates between the rate points are as in Python", () => {
+  const header = { modelId: "010203", rate: 1.40625, width: 768, height: 512, coder: 0 };
+  const file = pack(header, new Uint8Array(0));
+  const expected = [0x44, 0x4c, 0x46, 2, 1, 2, 3, 45, 0x80, 6, 0x80, 4];
+  assert.deepEqual([...file.subarray(0, -2)], expected);
+  assert.deepEqual(parse(file).header, header);
+});
+
 test("large sizes survive the header", () => {
   const header = { modelId: "00ff7f", rate: 127, width: 2 ** 34, height: 128, coder: 1 };
   assert.deepEqual(parse(pack(header, new Uint8Array(0))).header, header);

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dlf_jax.browser.networks import ANALYSIS_FILE, SYNTHESIS_FILE
+from dlf_jax.codec.network import Analysis
 from dlf_jax.models.config import DLFConfig
 
 
@@ -31,18 +32,25 @@ class OnnxNetworks:
     ) -> None:
         """Does nothing: one program serves all sizes."""
 
-    def analyze(self, image: np.ndarray, rate: int) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens and latent of an image; its sides are multiples of a tile."""
+    def analyze(self, image: np.ndarray) -> Analysis:
+        """Analyses an image whose sides are multiples of a tile."""
         height, width, _ = image.shape
         shape = height // self._tile, self._tile, width // self._tile, self._tile, 3
-        inputs = {"image": image.reshape(shape), "rate": np.array([rate], np.int32)}
-        tokens, latent = self._analysis.run(None, inputs)
-        rows, cells, columns, _, channels = latent.shape
-        latent = latent.reshape(1, rows * cells, columns * cells, channels)
-        return tokens.reshape(-1, tokens.shape[-1]), latent
+
+        def run(rate):
+            inputs = {
+                "image": image.reshape(shape),
+                "rate": np.array([rate], np.float32),
+            }
+            tokens, latent = self._analysis.run(None, inputs)
+            rows, cells, columns, _, channels = latent.shape
+            latent = latent.reshape(1, rows * cells, columns * cells, channels)
+            return tokens.reshape(-1, tokens.shape[-1]), latent
+
+        return Analysis(run(0)[0], lambda rate: run(rate)[1])
 
     def synthesize(
-        self, tokens: np.ndarray, latent: np.ndarray, rate: int
+        self, tokens: np.ndarray, latent: np.ndarray, rate: float
     ) -> np.ndarray:
         """The image of decoded tokens and latent."""
         cells = self._cells
@@ -50,7 +58,7 @@ class OnnxNetworks:
         inputs = {
             "tokens": tokens.reshape(rows, columns, -1).astype(np.int32),
             "latent": latent.reshape(rows, cells, columns, cells, -1),
-            "rate": np.array([rate], np.int32),
+            "rate": np.array([rate], np.float32),
         }
         (image,) = self._synthesis.run(None, inputs)
         return image.reshape(rows * self._tile, columns * self._tile, 3)

@@ -49,7 +49,7 @@ def test_symbols_and_bytes_are_those_of_python(codec, tmp_path, monkeypatch):
     images = [
         (f"{height}x{width}-{rate}", noise(height, width), rate)
         for height, width in _SIZES
-        for rate in range(codec.num_rates)
+        for rate in (0, 1, 2, 3, 1.40625)
     ]
     write_cases(tmp_path, codec, _MODEL, images, num_damaged=150)
     assert run_node("conformance.test.mjs", cases=tmp_path) == len(images) + 2

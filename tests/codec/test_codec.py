@@ -11,6 +11,7 @@ import pytest
 from dlf_jax.checkpoints.store import load_model
 from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import Header, pack, parse
+from dlf_jax.codec.goal import Goal
 from dlf_jax.entropy_coding.coders import CODERS, Coder
 from dlf_jax.entropy_coding.token_tables import min_bits
 from dlf_jax.errors import UserError
@@ -23,7 +24,7 @@ SMALL = random_image(10, 15)
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (129, 127), (256, 256)])
 def test_decoder_finds_what_the_encoder_wrote(tiny_codec, size):
     image = random_image(*size)
-    for rate in range(tiny_codec.num_rates):
+    for rate in (0, 1, 0.40625):
         data, code = tiny_codec.encode(image, rate)
         header, found = tiny_codec.decode(data)
         assert (header.rate, header.height, header.width) == (rate, *size)
@@ -55,6 +56,49 @@ def test_a_list_gives_the_same_bytes_as_its_images(tiny_codec):
     assert [recon.shape for recon in tiny_codec.decompress(files)] == [
         image.shape for image in images
     ]
+
+
+def test_rate_points_have_the_files_of_before(tiny_codec):
+    """Also if the rate is not an int; between them, files and pictures change."""
+    for rate in (1.0, 0.99):
+        assert tiny_codec.compress(SMALL, rate) == tiny_codec.compress(SMALL, 1)
+    between = tiny_codec.compress(SMALL, 0.5)
+    assert parse(between).header.rate == 0.5
+    ends = [tiny_codec.decompress(tiny_codec.compress(SMALL, rate)) for rate in (0, 1)]
+    assert all((tiny_codec.decompress(between) != end).any() for end in ends)
+
+
+def test_a_file_takes_at_most_the_bytes_that_are_asked_for(tiny_codec):
+    image = random_image(60, 90)
+    sizes = [len(tiny_codec.compress(image, rate)) for rate in (0, 1)]
+    for num_bytes in range(sizes[0], sizes[1], 7):
+        data = tiny_codec.compress(image, target_bytes=num_bytes)
+        assert num_bytes - 40 <= len(data) <= num_bytes
+        assert data == tiny_codec.compress(image, parse(data).header.rate)
+    bpp = 8 * (sizes[0] + 30) / image[..., 0].size
+    assert len(tiny_codec.compress(image, target_bpp=bpp)) <= sizes[0] + 30
+    with pytest.raises(UserError, match=f"takes {sizes[0]} bytes at the lowest rate"):
+        tiny_codec.compress(image, target_bytes=20)
+    with pytest.raises(UserError, match="rate and target_bytes exclude each other"):
+        tiny_codec.compress(image, 1, target_bytes=1000)
+
+
+def test_raw_payloads_are_files_without_their_header(tiny_codec):
+    data = tiny_codec.compress(SMALL, 0.5)
+    payload = tiny_codec.compress(SMALL, 0.5, raw=True)
+    assert data.endswith(payload) and len(data) - len(payload) == 12
+    wanted = tiny_codec.decompress(data)
+    found = tiny_codec.decompress_raw(payload, (15, 10), 0.5)
+    np.testing.assert_array_equal(found, wanted)
+    num_bytes = len(data) - 5
+    fitting = tiny_codec.reach(SMALL, Goal(target_bytes=num_bytes), raw=True)
+    assert fitting.rate > 0.5 or len(fitting.data) == len(payload)
+    assert len(fitting.data) <= num_bytes
+    for size in ((0, 10), (-15, -10)):
+        with pytest.raises(UserError, match=r"the size is .*: use \(width, height\)"):
+            tiny_codec.decompress_raw(payload, size, 0.5)
+    with pytest.raises(UserError, match="too short for its image"):
+        tiny_codec.decompress_raw(b"", (15, 10), 0.5)
 
 
 def test_padding_is_not_seen_by_the_encoder_as_content(tiny_codec):
@@ -222,7 +266,7 @@ def test_files_of_other_models_and_rates_are_refused(tiny_codec, tmp_path):
         other.decompress(data)
     file = parse(data)
     header = file.header
-    for rate in (2, 200):
+    for rate in (2, 200, 1.03125):
         wrong = Header(header.model_id, rate, header.width, header.height)
         with pytest.raises(UserError, match=f"no rate {rate}"):
             tiny_codec.decompress(pack(wrong, file.payload))
@@ -236,7 +280,7 @@ def test_arrays_that_are_no_images_are_refused(tiny_codec):
     with pytest.raises(UserError, match="0 x 0 pixels"):
         tiny_codec.compress(np.zeros((0, 0, 3), np.uint8))
     for rate in (-1, 2):
-        with pytest.raises(UserError, match="not one of 0 to 1"):
+        with pytest.raises(UserError, match="there is no rate .*: use one from 0 to 1"):
             tiny_codec.compress(SMALL, rate)
 
 
@@ -253,7 +297,7 @@ def refused(function, *arguments):
     raise AssertionError((function, arguments))
 for wrong in (Image.fromarray(image), None, [1], (image,)):
     refused(dlf_jax.compress, wrong, None)
-for rate in (1.0, "1", np.array([1])):
+for rate in (1.5, "1", np.array([1]), True, float("nan")):
     refused(dlf_jax.compress, image, rate)
 for wrong in (image, "file", None):
     refused(dlf_jax.decompress, wrong)

@@ -1,12 +1,14 @@
 """Files survive packing; every damage is refused in one line."""
 
 import binascii
+import dataclasses
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlf_jax.codec.container import Header, ParsedFile, pack, parse
+from dlf_jax.entropy_coding.rates import in_steps
 from dlf_jax.errors import UserError
 
 HEADER = Header(b"\x01\x02\x03", 2, 768, 512)
@@ -14,7 +16,7 @@ HEADER = Header(b"\x01\x02\x03", 2, 768, 512)
 
 @given(
     st.binary(min_size=3, max_size=3),
-    st.integers(0, 300),
+    st.integers(0, 9000).map(in_steps),
     st.integers(1, 10_000),
     st.integers(1, 10_000),
     st.binary(max_size=50),
@@ -30,6 +32,13 @@ def test_literal_file():
     checksum = binascii.crc_hqx(head + b"payload", 0).to_bytes(2, "big")
     assert pack(HEADER, b"payload") == head + checksum + b"payload"
     assert len(head + checksum) == 14
+
+
+def test_literal_file_between_two_rate_points():
+    header = dataclasses.replace(HEADER, rate=1.40625)
+    head = b"DLF\x02" + b"\x01\x02\x03" + b"\x2d" + b"\x80\x06" + b"\x80\x04"
+    checksum = binascii.crc_hqx(head + b"payload", 0).to_bytes(2, "big")
+    assert pack(header, b"payload") == head + checksum + b"payload"
 
 
 def test_every_truncation_is_refused():
@@ -54,7 +63,7 @@ def test_every_change_of_a_byte_is_refused():
 @settings(max_examples=300)
 @given(st.binary(max_size=30))
 def test_arbitrary_bytes_are_refused_or_parsed(data):
-    for prefix in (b"", b"DLF\x01"):
+    for prefix in (b"", b"DLF\x01", b"DLF\x02"):
         try:
             parse(prefix + data)
         except UserError as error:
@@ -67,7 +76,7 @@ def test_arbitrary_bytes_are_refused_or_parsed(data):
         (b"", "empty"),
         (b"\x89PNG\r\n\x1a\n", "not a DLF file"),
         (b"DLX" + bytes(20), "not a DLF file"),
-        (b"DLF\x02" + bytes(20), "newer version"),
+        (b"DLF\x03" + bytes(20), "newer version"),
         (b"DLF\x21" + bytes(20), "newer version"),
         (pack(Header(b"abc", 0, 0, 5), b""), "0 x 5 pixels"),
         (b"DLF\x01abc" + b"\xff" * 20, "damaged"),

@@ -126,7 +126,7 @@ def measure(codec, floats, image, rate) -> list[float]:
     encoded = time.perf_counter()
     codec.decompress(data)
     decoded = time.perf_counter()
-    _, y = codec.network.analyze(image, rate)
+    y = codec.network.analyze(image).latent(rate)
     grid = y.shape[1:3]
     coding = time.perf_counter()
     exact = TimedContext(codec.model.context, rate, grid)
