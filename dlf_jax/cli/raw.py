@@ -14,7 +14,7 @@ from dlf_jax.entropy_coding.rates import Number
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-    """What a header would say.
+    """The facts that a header would have.
 
     Attributes:
       size: (width, height) of the image, in pixels.

@@ -1,4 +1,4 @@
-"""What decides the rate of a file: a number, a size, or a quality."""
+"""Goals of an encoder: a rate, a size, or a quality."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from dlf_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Goal:
-    """What decides the rate; without any field, it is the model's default rate.
+    """A rate, or a target that decides it; without any field, the default rate.
 
     Attributes:
       rate: the rate itself, see `dlf_jax.entropy_coding.rates`.

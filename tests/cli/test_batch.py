@@ -188,29 +188,29 @@ def test_a_new_folder_stays_only_with_files_in_it(tmp_path):
 def test_one_image_too_large_for_the_device_is_a_failure_of_its_own(
     compress, photos, monkeypatch
 ):
-    work = Codec.compress
+    work = Codec.reach
 
-    def fail_once(self, image, rate, **options):
-        monkeypatch.setattr(Codec, "compress", work)
+    def fail_once(self, image, *options):
+        monkeypatch.setattr(Codec, "reach", work)
         raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
-    monkeypatch.setattr(Codec, "compress", fail_once)
+    monkeypatch.setattr(Codec, "reach", fail_once)
     status, out, err = compress(*photos)
     assert status == 1 and out.startswith("compressed 2 files, 1 failed: ")
     assert err.startswith("dlf: 0.png: the device has not enough memory for this image")
 
 
 def test_finished_files_stay_after_an_interruption(compress, photos, monkeypatch):
-    work = Codec.compress
+    work = Codec.reach
     images = []
 
-    def interrupt(self, image, rate, **options):
+    def interrupt(self, image, *options):
         images.append(image)
         if len(images) == 2:
             raise KeyboardInterrupt
-        return work(self, image, rate, **options)
+        return work(self, image, *options)
 
-    monkeypatch.setattr(Codec, "compress", interrupt)
+    monkeypatch.setattr(Codec, "reach", interrupt)
     assert compress(*photos, "-o", "out") == (130, "", "dlf: interrupted\n")
     assert os.listdir("out") == ["0.dlf"]
 

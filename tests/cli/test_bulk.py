@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import dlf_jax
+from dlf_jax.codec.goal import Goal
 from dlf_jax.data.image_io import read_image
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS
@@ -236,6 +237,6 @@ def test_results_of_one_kind_only(dlf, photos, tmp_path):
 
 
 def test_a_host_with_other_weights_is_an_error(tiny_model):
-    work = Compress(str(tiny_model), "00", 0, DEFAULT_LIMITS)
+    work = Compress(str(tiny_model), "00", Goal(0), DEFAULT_LIMITS)
     with pytest.raises(UserError, match="is another model on "):
         work.open()

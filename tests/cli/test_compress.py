@@ -49,6 +49,37 @@ def test_output_and_rate_are_chosen(dlf, photo, tiny_model, tmp_path):
         assert written.format == "WEBP"
 
 
+def test_a_size_is_kept_to_and_the_rate_is_reported(dlf, photo, tiny_model):
+    arguments = ("--model", tiny_model, "--force")
+    sizes = []
+    for rate in (0, 1):
+        dlf("compress", photo, *arguments, "--rate", rate)
+        sizes.append(photo.with_name("photo.dlf").stat().st_size)
+    middle = sum(sizes) // 2
+    status, out, _ = dlf("compress", photo, *arguments, "--target-bytes", middle)
+    data = photo.with_name("photo.dlf").read_bytes()
+    assert status == 0 and len(data) <= middle
+    rate = dlf_jax.info(data).rate
+    assert 0 < rate < 1 and f"rate {rate}, tiny" in out
+    assert dlf("info", photo.with_name("photo.dlf"))[1].count(f"rate   {rate}\n") == 1
+
+
+def test_raw_payloads_come_back(dlf, photo, tiny_model):
+    model = ("--model", tiny_model, "--rate", "0.75")
+    assert dlf("compress", photo, *model)[0] == 0
+    status, out, _ = dlf("compress", photo, *model, "--raw", "--metrics", "--quiet")
+    assert (status, out) == (0, "")
+    file, raw = photo.with_name("photo.dlf"), photo.with_name("photo.raw")
+    assert file.read_bytes().endswith(raw.read_bytes())
+    saved = file.stat().st_size - raw.stat().st_size
+    _, out, _ = dlf("compress", photo, *model, "--raw", "--force")
+    assert f"{saved} bytes of header and checksum left out" in out
+    arguments = (*model, "--raw", "--size", "15x10", "-o", photo.with_name("b.png"))
+    assert dlf("decompress", raw, *arguments)[0] == 0
+    wanted = dlf_jax.decompress(file.read_bytes(), model=tiny_model)
+    np.testing.assert_array_equal(read_image(photo.with_name("b.png")), wanted)
+
+
 def test_best_effort_decodes_what_is_left_and_says_so(dlf, photo, tiny_model):
     assert dlf("compress", photo, "--model", tiny_model)[0] == 0
     file = photo.with_name("photo.dlf")
@@ -117,7 +148,7 @@ def test_a_device_without_memory_is_one_line(dlf, photo, tiny_model, monkeypatch
     def fail(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
 
-    monkeypatch.setattr(Codec, "compress", fail)
+    monkeypatch.setattr(Codec, "reach", fail)
     status, out, err = dlf("compress", photo, "--model", tiny_model)
     assert (status, out) == (2, "")
     assert err.startswith("dlf: the device has not enough memory for this image: ")
@@ -126,7 +157,7 @@ def test_a_device_without_memory_is_one_line(dlf, photo, tiny_model, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("kind", "method"), [("compress", "compress"), ("decompress", "reconstruct")]
+    ("kind", "method"), [("compress", "reach"), ("decompress", "reconstruct")]
 )
 def test_interruption_leaves_nothing(dlf, photo, tiny_model, monkeypatch, kind, method):
     assert dlf("compress", photo, "--model", tiny_model)[0] == 0

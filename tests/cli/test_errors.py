@@ -39,6 +39,40 @@ CASES = {
     "unknown option": (["compress", "photo.png", "--fast"], "No such option"),
     "rate is no number": (["compress", "photo.png", "--rate", "low"], "not a valid"),
     "rate out of range": (["compress", "photo.png", "--rate", "9"], "0 to 1"),
+    "rate above the last": (["compress", "photo.png", "--rate", "1.1"], "0 to 1"),
+    "rate and size": (
+        ["compress", "photo.png", "--rate", "1", "--target-bytes", "99"],
+        "rate and target_bytes exclude each other",
+    ),
+    "size of nothing": (["compress", "photo.png", "--target-bytes", "0"], "above 0"),
+    "size too small": (
+        ["compress", "photo.png", "--target-bytes", "9"],
+        "bytes at the lowest rate, not 9",
+    ),
+    "no such quality": (
+        ["compress", "photo.png", "--target-psnr", "90"],
+        "use a lower target",
+    ),
+    "image below a metric": (
+        ["compress", "photo.png", "--target-lpips", "0.1"],
+        "needs sides of 32 pixels",
+    ),
+    "raw without a rate": (
+        ["decompress", "taken", "--raw", "--size", "15x10", "--model", "{model}"],
+        "--raw needs --size, --rate and --model",
+    ),
+    "rate of a file": (["decompress", "cut.dlf", "--rate", "1"], "need --raw"),
+    "best effort of a raw file": (
+        ["decompress", "taken", "--raw", "--best-effort", "--size", "15x10"]
+        + ["--rate", "1", "--model", "{model}"],
+        "needs a file with a checksum",
+    ),
+    "no size": (["decompress", "taken", "--raw", "--size", "0x10"], "is no size"),
+    "raw file of a larger image": (
+        ["decompress", "empty.dlf", "--raw", "--size", "300x100"]
+        + ["--rate", "1", "--model", "{model}"],
+        "empty.dlf: the file is damaged: it is too short for its image",
+    ),
     "absent image": (["compress", "absent.png"], "cannot read absent.png"),
     "empty image": (["compress", "void.png"], "void.png is empty"),
     "text as image": (["compress", "text.png"], "not an image"),
