@@ -101,6 +101,8 @@ def _damaged(rng: np.random.Generator, codec: Codec, file: ParsedFile) -> dict:
         _, code = codec.decode(data)
     except UserError:
         return {"hex": data.hex(), "sum": None}
+    if coder:  # TensorFlow's, which Python may have, but no page
+        return {"hex": data.hex(), "sum": None}
     return {"hex": data.hex(), "sum": _sum(code)}
 
 
