@@ -1,10 +1,14 @@
 """Programs in sessions of their own, which get signals as from a terminal."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from tests.processes import start_python
 
@@ -48,15 +52,21 @@ def running(process: subprocess.Popen) -> list[str]:
 
     On a busy machine, processes that were killed are seen a little longer.
     """
-    command = ["ps", "-A", "-o", "pgid=,stat=,args="]
     until = time.monotonic() + 5.0
     while True:
-        lines = subprocess.run(command, capture_output=True, text=True).stdout
-        found = [line.split(maxsplit=2) for line in lines.splitlines()]
-        left = [a for g, s, *a in found if int(g) == process.pid and s[0] != "Z"]
+        left = list(_commands(process.pid))
         if not left or time.monotonic() > until:
             return left
         time.sleep(0.1)
+
+
+def _commands(group: int) -> Iterator[str]:
+    """Yields the commands of a process group, without zombies."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            dead = process.status() == psutil.STATUS_ZOMBIE
+            if os.getpgid(process.pid) == group and not dead:
+                yield " ".join(process.cmdline())
 
 
 def end(process: subprocess.Popen) -> None:
