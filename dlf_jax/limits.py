@@ -10,7 +10,7 @@ class Limits:
     Attributes:
       pixels: number of an image, padding to whole tiles included.
       memory: bytes of one run of the network, as XLA plans it: its arguments, results
-        and temporaries.
+        and temporaries; of a network on tiles, the values that are held at a time.
     """
 
     pixels: int = 100_000_000

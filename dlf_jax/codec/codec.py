@@ -238,9 +238,7 @@ class Codec:
         CODERS[number].load()
         height, width, _ = image.shape
         layout = self._layout(height, width)
-        below, right = layout.height - height, layout.width - width
-        padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
-        analysis = self.network.analyze(padded)
+        analysis = self.network.analyze(image)
 
         def at(rate):
             header = Header(self.model_id, rate, width, height, number)
@@ -281,7 +279,7 @@ class Codec:
         self, header: Header, layout: Layout, decoder: SymbolDecoder
     ) -> Image:
         """Decodes while the synthesis is being compiled, then runs the synthesis."""
-        self.network.prepare_synthesis(layout.tokens, layout.grid)
+        self.network.prepare_synthesis(layout.grid)
         return self._picture(header, self._decode(header, layout, decoder))
 
     def _picture(self, header: Header, code: Code) -> Image:

@@ -9,7 +9,7 @@ import concurrent.futures
 import functools
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from dlf_jax.limits import DEFAULT_LIMITS
 # Parts of the package that determine a traced program, besides its configuration.
 _SOURCES = ("ops", "nn", "entropy", "models", "codec")
 
-_workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="dlf-compile")
+workers = concurrent.futures.ThreadPoolExecutor(4, thread_name_prefix="dlf-compile")
 
 
 class Program:
@@ -53,7 +53,7 @@ class Program:
     ):
         self._build = build
         self._params = jax.device_put(params, device)
-        self._identity = identity
+        self._cache = Cache(identity, device)
         self._device = device
         self._max_memory = max_memory
         self._compiled: dict[tuple, concurrent.futures.Future] = {}
@@ -86,70 +86,102 @@ class Program:
         Returns:
           A future of the compiled function.
         """
-        structs = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays]
+        structs = [_struct(a) for a in arrays]
         shapes = tuple((s.shape, s.dtype.name) for s in structs)
         with self._lock:
             if shapes not in self._compiled:
-                self._compiled[shapes] = _workers.submit(self._compile, structs)
+                self._compiled[shapes] = workers.submit(self._compile, structs)
             return self._compiled[shapes]
 
     def _compile(self, structs: list[jax.ShapeDtypeStruct]) -> Callable:
-        folder = _cache_folder()
-        if folder is None:
-            function = self._build()
+        structs = [jax.tree.map(_struct, self._params), *structs]
+        file = self._cache.file(structs[1:])
+        data = file and read_entry(file)
+        if data is None:
+            function, data = self._cache.traced(self._build(), structs)
+            if file:
+                write_entry(file, data)
         else:
-            file = folder / self._key(structs)
-            data = read_entry(file)
-            if data is None:
-                function = jax.jit(self._build())
-                exported = export.export(function, platforms=[self._platform()])(
-                    self._params, *structs
-                )
-                write_entry(file, bytes(exported.serialize()))
-            else:
-                exported = export.deserialize(bytearray(data))
-            function = exported.call
-        lowered = jax.jit(function).lower(self._params, *structs)
-        compiled = lowered.compile(compiler_options(self._device.platform))
-        self._check_memory(compiled.memory_analysis())
-        return compiled
-
-    def _check_memory(self, sizes: Any) -> None:
-        """Compares XLA's memory estimate, where there is one, with the limit."""
-        if sizes is None:
-            return
-        needed = (
-            sizes.argument_size_in_bytes
-            + sizes.output_size_in_bytes
-            + sizes.temp_size_in_bytes
-        )
-        if needed > self._max_memory:
-            raise UserError(
-                f"the network needs {needed / 2**30:.3g} GiB of memory for this image; "
-                f"the limit is {self._max_memory / 2**30:.3g} GiB: use a smaller image "
-                "or a higher limit (--max-memory, Limits.memory)"
+            function = export.deserialize(bytearray(data)).call
+        program = compiled(function, structs, self._device)
+        sizes = program.memory_analysis()
+        if sizes is not None:  # XLA's estimate
+            needed = (
+                sizes.argument_size_in_bytes
+                + sizes.output_size_in_bytes
+                + sizes.temp_size_in_bytes
             )
+            check_memory(needed, self._max_memory)
+        return program
 
-    def _platform(self) -> str:
-        on_cpu = self._device.platform == "cpu"
-        return "cpu" if on_cpu else export.default_export_platform()
 
-    def _key(self, structs: list[jax.ShapeDtypeStruct]) -> str:
+class Cache:
+    """Traced programs of one function, in the folder of jax's own cache.
+
+    Args:
+      identity: JSON values that distinguish this function from others of the package.
+      device: device of the programs.
+    """
+
+    def __init__(self, identity: Mapping[str, Any], device: jax.Device):
+        self._identity = identity
+        on_cpu = device.platform == "cpu"
+        self._platform = "cpu" if on_cpu else export.default_export_platform()
+
+    def traced(
+        self, function: Callable, structs: Sequence[Any]
+    ) -> tuple[Callable, bytes | None]:
+        """The function to compile, and its stored form if the cache is on."""
+        if _folder() is None:
+            return function, None
+        traced = export.export(jax.jit(function), platforms=[self._platform])(*structs)
+        return traced.call, bytes(traced.serialize())
+
+    def file(self, structs: Sequence[jax.ShapeDtypeStruct]) -> Path | None:
+        """The entry for arrays; None where jax's own cache is off or remote."""
+        folder = _folder()
+        if folder is None:
+            return None
         facts = {
             "program": self._identity,
             "arrays": [(s.shape, s.dtype.name) for s in structs],
             "sources": _sources_digest(),
             "jax": jax.__version__,
-            "platform": self._platform(),
+            "platform": self._platform,
             "precision": jax.config.jax_default_matmul_precision,
             "x64": jax.config.jax_enable_x64,
         }
         text = strict_json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return folder / hashlib.sha256(text.encode()).hexdigest()
 
 
-def _cache_folder() -> Path | None:
-    """Folder of traced programs; None where jax's own cache is off or remote."""
+def compiled(
+    function: Callable, structs: Sequence[Any], device: jax.Device
+) -> jax.stages.Compiled:
+    """Compiles a function with the package's options."""
+    options = compiler_options(device.platform)
+    return jax.jit(function).lower(*structs).compile(options)
+
+
+def check_memory(needed: int, limit: int) -> None:
+    """Compares bytes with a limit.
+
+    Raises:
+      UserError: they are more.
+    """
+    if needed > limit:
+        raise UserError(
+            f"the network needs {needed / 2**30:.3g} GiB of memory for this image; "
+            f"the limit is {limit / 2**30:.3g} GiB: use a smaller image or a higher "
+            "limit (--max-memory, Limits.memory)"
+        )
+
+
+def _struct(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype)
+
+
+def _folder() -> Path | None:
     folder = local_folder()
     return folder and folder / "dlf_jax_programs"
 

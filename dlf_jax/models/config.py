@@ -142,6 +142,13 @@ class DLFConfig:
                 raise ValueError("interactions must be ascending trunk layers")
 
     @property
+    def is_local(self) -> bool:
+        """True if no layer needs a whole map, as its statistics or for attention."""
+        vqgan = self.vqgan
+        attention = vqgan.mid_attention or vqgan.attention_levels
+        return not (vqgan.norm_groups or attention)
+
+    @property
     def tile_size(self) -> int:
         """Pixels a side of one tile; image sides are padded to multiples of it."""
         return self.grid * self.patch_size

@@ -7,6 +7,7 @@ from dlf_jax.models.config import VQGANConfig
 from dlf_jax.nn.layers import Dense, cell_or_group_norm, conv, dense
 from dlf_jax.nn.resnet import Downsample, ResBlock, SpatialAttention, Upsample
 from dlf_jax.nn.vector_quantizer import VectorQuantizer, VQOutput
+from dlf_jax.ops.links import positions
 from dlf_jax.ops.noise import fixed_noise
 from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
 from dlf_jax.typing import Array, Float
@@ -170,7 +171,7 @@ class VQGAN(nn.Module):
         cfg = self.config
         if texture is None:
             height, width = (s * cfg.stride // cfg.patch for s in latent.shape[1:3])
-            texture = fixed_noise(height, width, cfg.texture_channels)
+            texture = fixed_noise(*positions(height, width), cfg.texture_channels)
         return self.decoder(self.post_quant_conv(latent), texture)
 
     def __call__(self, image: Float[Array, "B H W 3"]) -> VQGANOutput:

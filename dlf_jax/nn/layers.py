@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from dlf_jax.ops.links import with_neighbours
 from dlf_jax.ops.sums import add_bias, multiply, normalize, sum_leading
 from dlf_jax.typing import Array, Float
 
@@ -108,8 +109,9 @@ class Conv(nn.Module):
         sides = self.padding
         if isinstance(sides, int):
             sides = 2 * ((sides, sides),)
+        x, sides = with_neighbours(x.astype(kernel.dtype), tuple(sides))
         maps = jax.lax.conv_general_dilated(
-            x.astype(kernel.dtype),
+            x,
             kernel,
             window_strides=2 * (self.strides,),
             padding=sides,
@@ -144,7 +146,12 @@ class DepthwiseConv(nn.Module):
         shape = (self.size, self.size, 1, channels)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros, (channels,))
-        return add_bias(_depthwise(x.astype(kernel.dtype), kernel), bias)
+        reach = self.size // 2
+        x, left = with_neighbours(x.astype(kernel.dtype), 2 * ((reach, reach),))
+        x = _depthwise(x, kernel)
+        if not any(left[0]):
+            x = x[:, reach : reach + height, reach : reach + width]
+        return add_bias(x, bias)
 
 
 @jax.custom_vjp

@@ -1,4 +1,4 @@
-"""Rematerialisation of blocks, switched on by training."""
+"""Blocks: units of rematerialisation, and of the programs that run on tiles."""
 
 import contextlib
 import contextvars
@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flax import linen as nn
+
+from dlf_jax.ops.links import boundary
 
 _RECOMPUTING = contextvars.ContextVar("recomputing", default=False)
 
@@ -26,11 +28,15 @@ def recompute_blocks(active: bool = True) -> Iterator[None]:
 
 
 def block(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Marks the ``__call__`` of a module as a unit of `recompute_blocks`."""
+    """Marks the ``__call__`` of a module, of one array, as a block.
+
+    Blocks are units of `recompute_blocks`, and have borders for `ops.links`.
+    """
     recomputed = nn.remat(call)
 
     @functools.wraps(call)
-    def maybe_recomputed(*args: Any) -> Any:
-        return (recomputed if _RECOMPUTING.get() else call)(*args)
+    def bordered(module: nn.Module, x: Any) -> Any:
+        made = recomputed if _RECOMPUTING.get() else call
+        return boundary(made(module, boundary(x)))
 
-    return maybe_recomputed
+    return bordered

@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from dlf_jax.nn.layers import cell_or_group_norm, conv, dense
 from dlf_jax.nn.remat import block
+from dlf_jax.ops.links import with_neighbours
 from dlf_jax.typing import Array, Float
 
 
@@ -63,9 +64,12 @@ class Upsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H2 W2 C"]:
+        x, padding = with_neighbours(x, ((1, 1), (1, 1)))
         batch, height, width, channels = x.shape
         x = jax.lax.broadcast_in_dim(
             x, (batch, height, 2, width, 2, channels), (0, 1, 3, 5)
         )
         x = x.reshape(batch, 2 * height, 2 * width, channels)
-        return conv(x, channels, "conv")
+        if not any(padding[0]):  # of the neighbours' cells, a half
+            x = x[:, 1:-1, 1:-1]
+        return conv(x, channels, "conv", padding=padding)

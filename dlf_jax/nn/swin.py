@@ -10,6 +10,7 @@ from dlf_jax.nn.layers import Dense, LayerNorm
 from dlf_jax.nn.remat import block
 from dlf_jax.nn.transformer import Mlp
 from dlf_jax.ops.attention import multi_head_attention
+from dlf_jax.ops.links import is_last, roll
 from dlf_jax.ops.windows import (
     from_windows,
     relative_positions,
@@ -41,7 +42,7 @@ class WindowAttention(nn.Module):
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
         width, half = x.shape[-1], self.window // 2
         if self.shifted:
-            x = jnp.roll(x, (-half, -half), axis=(1, 2))
+            x = roll(x, -half)
         qkv = Dense(3 * width, use_bias=False, name="qkv")(x)
         qkv = to_windows(qkv, self.window)
         bias = self._positions() + self._masks(*qkv.shape[1:3])
@@ -49,7 +50,7 @@ class WindowAttention(nn.Module):
         x = from_windows(multi_head_attention(qkv, heads, bias), self.window)
         x = Dense(width, kernel_init=nn.initializers.zeros, name="out")(x)
         if self.shifted:
-            x = jnp.roll(x, (half, half), axis=(1, 2))
+            x = roll(x, half)
         return x
 
     def _positions(self) -> Float[Array, "L L"]:
@@ -60,9 +61,9 @@ class WindowAttention(nn.Module):
             table = table[tuple(relative_positions(self.window))]
         return table
 
-    def _masks(self, rows: int, cols: int) -> Float[Array, "nH nW L L"]:
+    def _masks(self, rows: int, cols: int) -> Float[Array, "#B nH nW L L"]:
         """Masks of the last windows of a shifted map; zero in all other windows."""
-        bias = jnp.zeros((rows, cols, 1, 1))
+        bias = jnp.zeros((1, rows, cols, 1, 1))
         if not self.shifted:
             return bias
         initial = shift_masks(self.window)
@@ -72,8 +73,9 @@ class WindowAttention(nn.Module):
                 ("upper_lower_mask", "left_right_mask"), initial, strict=True
             )
         )
-        last_row = (jnp.arange(rows) == rows - 1)[:, None, None, None]
-        last_col = (jnp.arange(cols) == cols - 1)[:, None, None]
+        last_row, last_col = is_last(rows, cols)
+        last_row = last_row[:, :, None, None, None]
+        last_col = last_col[:, None, :, None, None]
         # Selected, not multiplied: 0 · −inf is not a number.
         bias = bias + jnp.where(last_row, upper_lower, 0.0)
         return bias + jnp.where(last_col, left_right, 0.0)

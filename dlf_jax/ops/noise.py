@@ -2,19 +2,21 @@
 
 import jax.numpy as jnp
 
-from dlf_jax.typing import Array, Float
+from dlf_jax.typing import Array, Float, Int
 
 
-def fixed_noise(height: int, width: int, channels: int) -> Float[Array, "1 H W C"]:
+def fixed_noise(
+    rows: Int[Array, "#B H"], cols: Int[Array, "#B W"], channels: int
+) -> Float[Array, "B H W C"]:
     """White noise, uniform in ±½, the same on every machine and in every call.
 
-    A value depends only on its row, column and channel, not on the size of the map.
+    A value depends only on its row, column and channel.
     """
     value = jnp.uint32(0)
-    for size, shape in ((height, (-1, 1, 1)), (width, (-1, 1)), (channels, (-1,))):
-        index = jnp.arange(size, dtype=jnp.uint32).reshape(shape)
-        value = _scramble(value + index)
-    return (value >> 8).astype(jnp.float32)[None] / 2**24 - 0.5
+    index = rows[:, :, None, None], cols[:, None, :, None], jnp.arange(channels)
+    for place in index:
+        value = _scramble(value + place.astype(jnp.uint32))
+    return (value >> 8).astype(jnp.float32) / 2**24 - 0.5
 
 
 def _scramble(x: Array) -> Array:

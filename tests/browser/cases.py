@@ -36,8 +36,8 @@ def write_cases(
     for name, image, rate in images:
         results = []
 
-        def record(padded, results=results):
-            results.append(analyze(padded))
+        def record(image, results=results):
+            results.append(analyze(image))
             return results[0]
 
         codec.network.analyze = record
@@ -69,8 +69,9 @@ def synthetic_analysis(codec: Codec, seed: int):
 
     def analyze(image: np.ndarray) -> Analysis:
         height, width, _ = image.shape
-        grid = height // config.detail_stride, width // config.detail_stride
-        tiles = height * width // config.tile_size**2
+        tile, cells = config.tile_size, config.tile_size // config.detail_stride
+        down, across = -(-height // tile), -(-width // tile)
+        grid, tiles = (down * cells, across * cells), down * across
         tokens = rng.integers(config.codebook_size, size=(tiles, config.num_tokens))
         shape = (*grid, config.latent_channels)
         values = rng.standard_t(2, size=shape).astype(np.float32)

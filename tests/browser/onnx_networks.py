@@ -27,13 +27,13 @@ class OnnxNetworks:
             for name in (ANALYSIS_FILE, SYNTHESIS_FILE)
         )
 
-    def prepare_synthesis(
-        self, token_shape: tuple[int, int], grid: tuple[int, int]
-    ) -> None:
+    def prepare_synthesis(self, grid: tuple[int, int]) -> None:
         """Does nothing: one program serves all sizes."""
 
     def analyze(self, image: np.ndarray) -> Analysis:
-        """Analyses an image whose sides are multiples of a tile."""
+        """Analyses an image, extended to whole tiles by its edges."""
+        missing = [(0, -side % self._tile) for side in image.shape[:2]]
+        image = np.pad(image, (*missing, (0, 0)), mode="edge")
         height, width, _ = image.shape
         shape = height // self._tile, self._tile, width // self._tile, self._tile, 3
 

@@ -12,6 +12,7 @@ from dlf_jax.nn.layers import DepthwiseConv, conv, gelu
 from dlf_jax.nn.resnet import Upsample
 from dlf_jax.nn.swin import SwinGroup
 from dlf_jax.ops.attention import multi_head_attention
+from dlf_jax.ops.links import positions
 from dlf_jax.ops.noise import fixed_noise
 from dlf_jax.ops.quantization import l2_normalize, nearest_code
 from dlf_jax.ops.tiling import pixel_shuffle, pixel_unshuffle
@@ -56,7 +57,7 @@ FUNCTIONS = {
     "softmax": lambda x: nn.softmax(10 * x) @ np.eye(6, 3, dtype=np.float32),
     "codes": lambda x: nearest_code(l2_normalize(x), _CODES),
     "lookup": lambda x: jnp.asarray(_CODES)[jnp.floor(x[..., 0] ** 2).astype(int)],
-    "noise": lambda x: x + fixed_noise(x.shape[1], x.shape[2], 6),
+    "noise": lambda x: x + fixed_noise(*positions(*x.shape[1:3]), 6),
     "broadcast": lambda x: jnp.concatenate(
         [jnp.broadcast_to(x[:, :1], x.shape), x.max(axis=2, keepdims=True) * x], 1
     ),

@@ -8,6 +8,7 @@ import numpy as np
 
 from dlf_jax.checkpoints.store import save_model
 from dlf_jax.entropy_coding.token_tables import fit_frequencies
+from dlf_jax.models.config import DLFConfig
 from dlf_jax.models.dlf import DLF
 from tests.configs import tiny
 
@@ -25,15 +26,17 @@ TINY = tiny(
 )
 
 
-def make_model(directory: Path, seed: int = 0, name: str = "tiny") -> None:
-    """Writes a model directory with random weights."""
+def make_model(
+    directory: Path, seed: int = 0, name: str = "tiny", config: DLFConfig = TINY
+) -> None:
+    """Writes a model directory with random weights, those of masks among them."""
 
     def everything(module, image, rate):
         return module.reconstruct(module(image, rate).latent)
 
-    image, rate = jnp.zeros((1, TINY.tile_size, TINY.tile_size, 3)), jnp.zeros(1, int)
+    image, rate = jnp.zeros((1, *2 * (config.tile_size,), 3)), jnp.zeros(1, int)
     shapes = jax.eval_shape(
-        lambda key: DLF(TINY).init(key, image, rate, method=everything),
+        lambda key: DLF(config).init(key, image, rate, method=everything),
         jax.random.key(0),
     )["params"]
     rng = np.random.default_rng(seed)
@@ -45,11 +48,11 @@ def make_model(directory: Path, seed: int = 0, name: str = "tiny") -> None:
         return 0.1 * noise + (path[-1].key == "scale")
 
     params = jax.tree_util.tree_map_with_path(fill, shapes)
-    counts = rng.geometric(0.1, (TINY.num_tokens, TINY.codebook_size))
+    counts = rng.geometric(0.1, (config.num_tokens, config.codebook_size))
     save_model(
         directory,
         name=name,
-        config=TINY,
+        config=config,
         params=params,
         dtype=np.float32,
         token_frequencies=fit_frequencies(counts),

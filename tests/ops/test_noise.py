@@ -1,10 +1,11 @@
 import numpy as np
 
+from dlf_jax.ops.links import positions
 from dlf_jax.ops.noise import fixed_noise
 
 
 def test_fixed_noise_is_white_and_uniform():
-    noise = np.asarray(fixed_noise(64, 48, 8))
+    noise = np.asarray(fixed_noise(*positions(64, 48), 8))
     assert noise.shape == (1, 64, 48, 8)
     count, _ = np.histogram(noise, 16, (-0.5, 0.5))
     assert count.sum() == noise.size
@@ -14,8 +15,10 @@ def test_fixed_noise_is_white_and_uniform():
 
 
 def test_fixed_noise_does_not_depend_on_the_size():
-    large = fixed_noise(9, 7, 5)
-    np.testing.assert_array_equal(fixed_noise(4, 6, 3), large[:, :4, :6, :3])
+    large = fixed_noise(*positions(9, 7), 5)
+    np.testing.assert_array_equal(
+        fixed_noise(*positions(4, 6), 3), large[:, :4, :6, :3]
+    )
 
 
 def test_values_of_fixed_noise():
@@ -26,7 +29,7 @@ def test_values_of_fixed_noise():
         x = (x ^ x >> 13) * 0xC2B2AE35 % 2**32
         return x ^ x >> 16
 
-    found = fixed_noise(2, 3, 2)
+    found = fixed_noise(*positions(2, 3), 2)
     for (_, row, column, channel), value in np.ndenumerate(found):
         hashed = scramble(scramble(scramble(row) + column) + channel)
         assert value == (hashed >> 8) / 2**24 - 0.5
