@@ -145,10 +145,10 @@ class Queue:
 
 
 def _chunks(count: int, sizes: tuple[int, int]) -> list[int]:
-    """Sizes of the chunks of so many tiles: two small chunks at most, at the end."""
+    """Sizes of the chunks of so many tiles: three small chunks at most, at the end."""
     small, large = sizes
     chunks, rest = [large] * (count // large), count % large
-    if rest > 2 * small:
+    if rest > 3 * small:
         return [*chunks, large]
     return chunks + [small] * -(-rest // small)
 

@@ -26,6 +26,9 @@ def test_chunks_of_a_queue():
     for count, sizes in ((1, [2]), (4, [2, 2]), (5, [5]), (7, [5, 2]), (10, [5, 5])):
         queue = Queue(((1, count),), SIZES)
         assert np.diff(queue.starts).tolist() == sizes
+    for count, sizes in ((24, [24]), (12, [4, 4, 4]), (13, [24]), (29, [24, 4, 4])):
+        queue = Queue(((count, 1),), (4, 24))
+        assert np.diff(queue.starts).tolist() == sizes
 
 
 def test_cut_and_paste_are_inverse():
