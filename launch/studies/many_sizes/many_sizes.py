@@ -43,7 +43,7 @@ for height, width in json.loads(sys.argv[1]):
 def work(checkout: Path, sizes: list[tuple[int, int]]) -> tuple[list[list[float]], int]:
     """CPU seconds of (compress, decompress) for each size, and peak bytes."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _WORK, json.dumps(sizes)],
+        [sys.executable, "-P", "-c", _WORK, json.dumps(sizes)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(checkout), "JAX_COMPILATION_CACHE_DIR": ""},
