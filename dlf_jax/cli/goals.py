@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import click
 
+from dlf_jax.codec.goal import Goal
+
 rate_option = click.option(
     "--rate",
     metavar="R",
     type=float,
-    help="Rate, 0 for the smallest files, in steps of 1/32; the middle of the model "
-    "by default. `dlf models` lists the rate points.",
+    help="Rate, 0 for the smallest files, in steps of 1/32; by default the middle one. "
+    "`dlf models` lists the rate points.",
 )
 
 _TARGETS = {
@@ -28,8 +30,6 @@ def goal_options(command: Callable) -> Callable:
     @rate_option
     @functools.wraps(command)
     def wrapped(rate: float | None, **kwargs):
-        from dlf_jax.codec.goal import Goal
-
         targets = {f"target_{name}": kwargs.pop(f"target_{name}") for name in _TARGETS}
         return command(goal=Goal(rate, **targets), **kwargs)
 

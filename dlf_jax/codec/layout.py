@@ -10,7 +10,6 @@ class Layout:
     """Sizes of the padded image, its latent and its tokens.
 
     Attributes:
-      height, width: of the padded image, in pixels.
       grid: (height, width) of the detail latent, in cells.
       tokens: shape of the semantic code, (tiles, tokens of a tile).
       min_payload: least payload, in bytes: the fewest bits that the tokens can take.
@@ -25,15 +24,15 @@ class Layout:
         config = model.config
         tile = config.tile_size
         down, across = -(-height // tile), -(-width // tile)
-        self.height, self.width = down * tile, across * tile
-        if not 0 < self.height * self.width <= limits.pixels:
+        padded_height, padded_width = down * tile, across * tile
+        if not 0 < padded_height * padded_width <= limits.pixels:
             raise UserError(
                 f"the image has {width} x {height} pixels; the limit is "
                 f"{limits.pixels}, padding to multiples of {tile} included: use a "
                 "smaller image or a higher limit (--max-megapixels, Limits.pixels)"
             )
         stride = config.detail_stride
-        self.grid = self.height // stride, self.width // stride
+        self.grid = padded_height // stride, padded_width // stride
         self.tokens = down * across, config.num_tokens
         tile_bits = min_bits(model.tokens, config.num_tokens)
         self.min_payload = down * across * tile_bits // 8

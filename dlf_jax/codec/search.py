@@ -22,11 +22,9 @@ class Trial(Protocol):
     """An image, encoded at one rate.
 
     Attributes:
-      rate: the rate.
       data: the bytes that a target counts.
     """
 
-    rate: Number
     data: bytes
 
     def picture(self) -> UInt8[np.ndarray, "H W 3"]:

@@ -236,6 +236,20 @@ def test_results_of_one_kind_only(dlf, photos, tmp_path):
     assert status == 2 and "use another --output" in err
 
 
+def test_every_file_keeps_to_a_size(dlf, photos, tiny_model, tmp_path):
+    codec = dlf_jax.load(str(tiny_model))
+    images = [read_image(path) for path in sorted((photos / "a").glob("*.png"))]
+    most = max(len(codec.compress(image, rate=0)) for image in images)
+    status, _, _ = dlf(
+        *("bulk", "compress", "--input", f"{photos}/a/*.png", "--target-bytes", most),
+        *("--model", tiny_model, "--output", tmp_path / "out"),
+    )
+    files = [path.read_bytes() for path in (tmp_path / "out").rglob("*.dlf")]
+    wanted = [codec.compress(image, target_bytes=most) for image in images]
+    assert status == 0 and sorted(files) == sorted(wanted)
+    assert max(map(len, files)) <= most
+
+
 def test_a_host_with_other_weights_is_an_error(tiny_model):
     work = Compress(str(tiny_model), "00", Goal(0), DEFAULT_LIMITS)
     with pytest.raises(UserError, match="is another model on "):

@@ -30,14 +30,6 @@ def program(build, **identity):
 
 
 @pytest.fixture
-def no_cache():
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", None)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
-
-
-@pytest.fixture
 def cache(tmp_path, no_cache):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     return tmp_path / "dlf_jax_programs"

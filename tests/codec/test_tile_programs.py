@@ -157,14 +157,6 @@ def maps(*grids):
     ]
 
 
-@pytest.fixture
-def no_cache():
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", None)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
-
-
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_links(size, no_cache):
     build = Build(size)
