@@ -60,14 +60,6 @@ def tiny(**changes: Any) -> DLFConfig:
     return dataclasses.replace(_TINY, **changes)
 
 
-# Numbers of blocks as released, to change all of them at once.
-RELEASED_DEPTHS = {
-    field.name: field.default
-    for field in dataclasses.fields(DLFConfig)
-    if field.name.endswith("_blocks")
-}
-
-
 def parameter_shapes(config: DLFConfig) -> Any:
     """Shapes of all parameters, with those of the VQGAN's encoder."""
 

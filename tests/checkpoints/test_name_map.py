@@ -1,14 +1,22 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from dlf_jax.checkpoints.name_map import Layout, from_official, to_official
 from dlf_jax.errors import UserError
+from dlf_jax.models.config import DLFConfig
 from dlf_jax.paths import flatten
 from tests.checkpoints.official import random_state
-from tests.configs import RELEASED_DEPTHS, tiny
+from tests.configs import tiny
 
+_RELEASED_DEPTHS = {
+    field.name: field.default
+    for field in dataclasses.fields(DLFConfig)
+    if field.name.endswith("_blocks")
+}
 CONFIG = tiny(
-    **RELEASED_DEPTHS | {"num_interaction_blocks": 1},
+    **_RELEASED_DEPTHS | {"num_interaction_blocks": 1},
     encoder={"num_layers": 2, "num_heads": 2},
     decoder={"width": 12, "num_heads": 2},
     encoder_interactions=(1,),
