@@ -26,7 +26,7 @@ _SHA512 = (
 )
 _MEGABYTES = 33
 _TIMEOUT_S = 600
-# SHA-256 of the files for processors: one for the page, two that this one loads.
+# SHA-256 of the files for processors and for GPUs: one for the page, two that it loads.
 FILES = {
     "ort.wasm.min.mjs": (
         "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b"
@@ -36,6 +36,15 @@ FILES = {
     ),
     "ort-wasm-simd-threaded.wasm": (
         "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2"
+    ),
+    "ort.jspi.min.mjs": (
+        "bc57179d923fda2d88d4a395359c8df44399dde087bf9ff44fc0e40ab398e4d9"
+    ),
+    "ort-wasm-simd-threaded.jspi.mjs": (
+        "270e2c6da9f297239d301d329782b6446641cb1e16a77967690adcfca35f3268"
+    ),
+    "ort-wasm-simd-threaded.jspi.wasm": (
+        "a54c76f86b0f0d9572380cf1c6292a7b3903716ffcbcd6b0e5c7050bf430eb93"
     ),
 }
 

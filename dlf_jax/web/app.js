@@ -3,6 +3,7 @@
 // Larger photos are scaled down, so that the networks fit into memory.
 const MAX_PIXELS = 4_000_000;
 const MAGIC = "DLF";
+const DEVICES = { webgpu: "GPU (WebGPU)", wasm: "Processor (WebAssembly)" };
 const PARTS = ["Semantic tokens", ...[1, 2, 3, 4].map((part) => `Detail, part ${part}`)];
 
 const $ = (id) => document.getElementById(id);
@@ -108,7 +109,7 @@ async function readPhoto(file) {
   return { name: file.name, rgba: data, width, height, size: file.size };
 }
 
-function show({ rgba, width, height, file, bits, rate }, name) {
+function show({ rgba, width, height, file, bits, rate, device }, name) {
   draw($("decoded"), rgba, width, height);
   if (photo) draw($("original"), photo.rgba, width, height);
   $("original").hidden = !photo;
@@ -118,6 +119,7 @@ function show({ rgba, width, height, file, bits, rate }, name) {
     ["Bits per pixel", ((8 * file.length) / (width * height)).toFixed(4)],
     ["Pixels", `${width} × ${height}`],
     ["Rate", String(rate)],
+    ["Computed with", DEVICES[device]],
   ];
   if (photo) facts.splice(1, 0, ["Original", `${photo.size.toLocaleString()} bytes`]);
   $("facts").replaceChildren(
@@ -190,7 +192,9 @@ document.addEventListener("drop", (event) => {
 });
 
 await working("Loading the model…", async () => {
-  const { numRates } = await ask("load");
+  // `?device=wasm` or `?device=webgpu` behind the address overrules the choice.
+  const device = new URLSearchParams(location.search).get("device");
+  const { numRates } = await ask("load", { device });
   addRates(numRates);
   $("file").disabled = $("rates").disabled = false;
 });

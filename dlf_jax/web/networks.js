@@ -1,16 +1,6 @@
 /** Analysis and synthesis in ONNX Runtime; sizes count tiles. */
 
-import * as ort from "./ort/ort.wasm.min.mjs";
-
-ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
-// Threads need shared memory, which browsers grant to isolated pages alone.
-ort.env.wasm.numThreads = globalThis.crossOriginIsolated
-  ? Math.min(navigator.hardwareConcurrency, 4)
-  : 1;
-
-// The networks are ready in a fifth of the time, and run a tenth longer.  The default plan
-// compares every free buffer with every new one, in graphs of 5,000 nodes.
-const OPTIONS = { executionMode: "parallel", graphOptimizationLevel: "disabled" };
+import { loadRuntime } from "./runtime.js";
 
 /** The networks of a model. */
 export class Networks {
@@ -20,13 +10,21 @@ export class Networks {
    * @param {object} config sizes, from `model.json`.
    * @param {Uint8Array} analysis content of `analyze.onnx`.
    * @param {Uint8Array} synthesis content of `synthesize.onnx`.
+   * @param {string[]} devices devices to try, in this order; the others serve when one
+   *   fails, also later.
    */
-  static async create(config, analysis, synthesis) {
+  static async create(config, analysis, synthesis, devices) {
     const networks = new Networks();
     networks._config = config;
-    networks._analysis = await ort.InferenceSession.create(analysis, OPTIONS);
-    networks._synthesis = await ort.InferenceSession.create(synthesis, OPTIONS);
+    networks._graphs = { analysis, synthesis };
+    networks._devices = [...devices];
+    await networks._retry(async () => {});
     return networks;
+  }
+
+  /** The device in use. */
+  get device() {
+    return this._devices[0];
   }
 
   /**
@@ -39,9 +37,9 @@ export class Networks {
   async analyze(pixels, layout, rate) {
     const { tile } = sizes(this._config);
     const shape = [layout.height / tile, tile, layout.width / tile, tile, 3];
-    const { tokens, latent } = await this._analysis.run({
-      image: new ort.Tensor("uint8", pixels, shape),
-      rate: new ort.Tensor("float32", Float32Array.of(rate)),
+    const { tokens, latent } = await this._run("analysis", {
+      image: ["uint8", pixels, shape],
+      rate: ["float32", Float32Array.of(rate)],
     });
     return { tokens: tokens.data, latent: latent.data };
   }
@@ -59,12 +57,44 @@ export class Networks {
     const rows = layout.height / tile;
     const columns = layout.width / tile;
     const { num_tokens: length, latent_channels: channels } = this._config;
-    const { image } = await this._synthesis.run({
-      tokens: new ort.Tensor("int32", tokens, [rows, columns, length]),
-      latent: new ort.Tensor("float32", latent, [rows, cells, columns, cells, channels]),
-      rate: new ort.Tensor("float32", Float32Array.of(rate)),
+    const { image } = await this._run("synthesis", {
+      tokens: ["int32", tokens, [rows, columns, length]],
+      latent: ["float32", latent, [rows, cells, columns, cells, channels]],
+      rate: ["float32", Float32Array.of(rate)],
     });
     return image.data;
+  }
+
+  _run(graph, inputs) {
+    return this._retry(({ ort, sessions }) => {
+      const tensors = Object.entries(inputs).map(([name, values]) => [
+        name,
+        new ort.Tensor(...values),
+      ]);
+      return sessions[graph].run(Object.fromEntries(tensors));
+    });
+  }
+
+  /** The result of work; after an error, once more on the next device. */
+  async _retry(work) {
+    try {
+      this._prepared ??= await this._prepare();
+      return await work(this._prepared);
+    } catch (error) {
+      if (this._devices.length === 1) throw error;
+      this._devices.shift();
+      this._prepared = undefined;
+      return this._retry(work);
+    }
+  }
+
+  async _prepare() {
+    const { ort, options } = await loadRuntime(this.device);
+    const sessions = {};
+    for (const [name, graph] of Object.entries(this._graphs)) {
+      sessions[name] = await ort.InferenceSession.create(graph, options);
+    }
+    return { ort, sessions };
   }
 }
 

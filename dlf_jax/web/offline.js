@@ -15,6 +15,7 @@ const FILES = [
   "pixels.js",
   "range_coder.js",
   "rates.js",
+  "runtime.js",
   "safetensors.js",
   "style.css",
   "tables.js",
@@ -27,10 +28,17 @@ const FILES = [
   "ort/ort-wasm-simd-threaded.wasm",
   "ort/ort.wasm.min.mjs",
 ];
-const URLS = new Set(FILES.map((file) => new URL(file, self.location.href).href));
+// Kept once they were needed: 17 MB, for the GPU.
+const ON_USE = [
+  "ort/ort-wasm-simd-threaded.jspi.mjs",
+  "ort/ort-wasm-simd-threaded.jspi.wasm",
+  "ort/ort.jspi.min.mjs",
+];
+const url = (file) => new URL(file, self.location.href).href;
+const URLS = new Set([...FILES, ...ON_USE].map(url));
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(URLS)));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES.map(url))));
 });
 self.addEventListener("fetch", (event) => {
   if (URLS.has(event.request.url)) event.respondWith(newest(event.request));

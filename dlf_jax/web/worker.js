@@ -4,6 +4,7 @@ import { Codec } from "./codec.js";
 import { UserError } from "./errors.js";
 import { Networks } from "./networks.js";
 import { cropped, padded } from "./pixels.js";
+import { devices } from "./runtime.js";
 
 // A phone's memory suffices for the networks up to this size.
 const MAX_PIXELS = 6_000_000;
@@ -13,11 +14,13 @@ let codec;
 let networks;
 
 const tasks = {
-  async load() {
+  async load({ device }) {
     const [model, tables, analysis, synthesis] = await Promise.all(FILES.map(fetched));
     const description = JSON.parse(new TextDecoder().decode(model));
     codec = new Codec(description, tables.buffer, MAX_PIXELS);
-    networks = await Networks.create(description.config, analysis, synthesis);
+    const { config } = description;
+    const usable = await devices(device);
+    networks = await Networks.create(config, analysis, synthesis, usable);
     return { name: codec.name, numRates: codec.numRates };
   },
 
@@ -41,7 +44,7 @@ const tasks = {
 async function picture({ width, height }, layout, rate, { tokens, latent }) {
   const pixels = await networks.synthesize(tokens, latent, layout, rate);
   const rgba = cropped(pixels, layout, { width, height });
-  return { rgba, width, height };
+  return { rgba, width, height, device: networks.device };
 }
 
 async function fetched(name) {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 _TIMEOUT_S = 120
 
 
@@ -25,9 +26,12 @@ class Page:
     Args:
       folder: for the profile and for downloads, empty.
       width, height: of the page, in CSS pixels.
+      gpu: gives the browser a GPU, in software.
     """
 
-    def __init__(self, folder: Path, width: int = 900, height: int = 1200):
+    def __init__(
+        self, folder: Path, width: int = 900, height: int = 1200, *, gpu: bool = False
+    ):
         (folder / "profile").mkdir()
         (folder / "downloads").mkdir()
         self.downloads = folder / "downloads"
@@ -43,7 +47,7 @@ class Page:
                 *("bash", find_chromium()),
                 "--headless=new",
                 "--no-sandbox",  # for root
-                "--disable-gpu",
+                *(_SOFTWARE_GPU if gpu else ("--disable-gpu",)),
                 "--hide-scrollbars",
                 "--disable-dev-shm-usage",
                 "--remote-debugging-pipe",

@@ -157,6 +157,16 @@ def test_photo_to_file_and_back(site, page, tmp_path):
         assert page.value("document.documentElement.scrollWidth") <= width
 
 
+def test_the_processor_computes_where_the_gpu_does_not(site, page, tmp_path):
+    with running(Server(site, 0)) as server:
+        page.open(f"{server.url}?device=webgpu")
+        page.wait(f"{_STATUS} === 'Ready.'")
+    page.choose_file("#file", photo_file(tmp_path))
+    page.wait(f"{_STATUS}.startsWith('Done')")
+    facts = page.value("document.querySelector('#facts').innerText")
+    assert "Processor (WebAssembly)" in facts
+
+
 def test_static_pages_open_again_without_a_server(site, page, tmp_path):
     handler = functools.partial(
         http.server.SimpleHTTPRequestHandler, directory=str(site)

@@ -102,7 +102,7 @@ def test_every_part_of_the_page_exists(repository):
     made = {f"ort/{name}" for name in runtime.FILES} | {"ort/", "model/"}
     for file in [*web.glob("*.js"), *web.glob("*.html")]:
         text = file.read_text(encoding="utf-8")
-        for name in re.findall(r'(?:from |URL\()"\./([^"]+)"', text):
+        for name in re.findall(r'(?:from |import\(|URL\()"\./([^"]+)"', text):
             assert (web / name).is_file() or name in made, f"{file.name}: {name}"
         for name in re.findall(r'(?:href|src)="([\w./]+)"', text):
             assert (web / name).is_file(), f"{file.name}: {name}"

@@ -1,11 +1,11 @@
-"""Agreement of onnxruntime, Node and Chromium with Python on photos.
+"""Agreement of onnxruntime, Node, and Chromium without and with WebGPU, with Python.
 
   PYTHONPATH=. python launch/studies/browser/agreement.py PHOTO... [--rate 2]
       [--host NAME]
 
 Each host encodes every photo, and Python counts the tokens and symbols that differ from
 its own.  Each host decodes the files of Python.  Needs the extra onnx, onnxruntime, and
-for two of the hosts Node.js and Chromium.
+for the other hosts Node.js and Chromium, whose GPU is emulated: minutes for a photo.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -25,7 +26,7 @@ from dlf_jax.codec.codec import Codec
 from dlf_jax.data.image_io import read_image
 from tests.browser.onnx_networks import OnnxNetworks
 
-_HOSTS = ("onnxruntime", "node", "chromium")
+_HOSTS = ("onnxruntime", "node", "chromium", "webgpu")
 
 
 class _OnnxRuntime:
@@ -47,17 +48,22 @@ class _OnnxRuntime:
 class _Page:
     """The page's worker."""
 
-    def __init__(self, host: Host):
-        self._ask = host.ask
-        self._ask("load")
+    def __init__(self, host: Host, device: str = "wasm"):
+        self._ask, self._device = host.ask, device
+        self._ask("load", device=device)
 
     def encode(self, image: np.ndarray, rate: int) -> bytes:
         """The file of an image."""
-        return self._ask("encode", rate=rate, **pixels(image)).result["file"]
+        return self._result("encode", rate=rate, **pixels(image))["file"]
 
     def decode(self, data: bytes) -> np.ndarray:
         """The image of a file."""
-        return picture(self._ask("decode", file=data).result)
+        return picture(self._result("decode", file=data))
+
+    def _result(self, task: str, **values: Any) -> dict[str, Any]:
+        result = self._ask(task, **values).result
+        assert result["device"] == self._device
+        return result
 
 
 @contextlib.contextmanager
@@ -68,10 +74,11 @@ def _opened(name: str, codec: Codec, site: Path) -> Iterator[_OnnxRuntime | _Pag
         with Node(site) as node:
             yield _Page(node)
     else:
-        with browser(site, threads=False) as (page, url):
+        gpu = name == "webgpu"
+        with browser(site, threads=False, gpu=gpu) as (page, url):
             page.open(f"{url}style.css")  # a light page of the same site
             page.wait("location.href !== 'about:blank'")
-            yield _Page(Chromium(page))
+            yield _Page(Chromium(page), "webgpu" if gpu else "wasm")
 
 
 @dataclasses.dataclass

@@ -118,13 +118,16 @@ class Chromium:
 
 
 @contextlib.contextmanager
-def browser(site: Path, *, threads: bool) -> Iterator[tuple[Page, str]]:
+def browser(
+    site: Path, *, threads: bool, gpu: bool = False
+) -> Iterator[tuple[Page, str]]:
     """A browser, and the address of the page.
 
     Args:
       site: folder of the page.
       threads: serves the page as ``dlf demo`` does, which allows threads; otherwise
         like static hosts.
+      gpu: gives the browser a GPU, in software.
     """
     handler = functools.partial(_Quiet, directory=str(site))
     server = (
@@ -132,7 +135,11 @@ def browser(site: Path, *, threads: bool) -> Iterator[tuple[Page, str]]:
         if threads
         else http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     )
-    with server, tempfile.TemporaryDirectory() as folder, Page(Path(folder)) as page:
+    with (
+        server,
+        tempfile.TemporaryDirectory() as folder,
+        Page(Path(folder), gpu=gpu) as page,
+    ):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield page, f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
