@@ -51,6 +51,6 @@ export async function loadRuntime(device) {
 async function hasGpu() {
   // The runtime suspends WebAssembly while the GPU works.
   if (!("Suspending" in WebAssembly)) return false;
-  const adapter = await globalThis.navigator?.gpu?.requestAdapter();
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter().catch(() => null);
   return Boolean(adapter) && !adapter.info.isFallbackAdapter;
 }
