@@ -14,6 +14,8 @@ from tests.golden.official_weights import SIZES, official_image, official_weight
 from tests.golden.sizes import official_config
 from tests.x64 import x64
 
+pytestmark = pytest.mark.slow  # twenty seconds, to compile
+
 _FILE = Path(__file__).with_name("official.npz")
 
 

@@ -160,6 +160,7 @@ def test_joint_stage_starts_from_official_parts(make_config, tmp_path, capsys):
             np.testing.assert_array_equal(own[path], value, err_msg=path)
 
 
+@pytest.mark.slow
 def test_divergence_stops_the_run(make_config, tmp_path, lpips_params, monkeypatch):
     broken = jax.tree.map(lambda x: x * np.nan, lpips_params)
     monkeypatch.setattr(loss_table, "load_lpips_params", lambda net: broken)
@@ -187,6 +188,7 @@ def test_nothing_is_written_before_donors_and_photos_are_found(make_config, tmp_
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_photos_until_others_are_found(make_config, tmp_path):
     loop.train(make_config("vqgan"), tmp_path / "run")
     kept = checkpointing.read_config(tmp_path / "run")

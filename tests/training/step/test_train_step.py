@@ -100,7 +100,7 @@ def prepare(tiny_config, loss_config, lpips_params):
         "tokenizer",
         pytest.param("align", marks=pytest.mark.slow),
         "context",
-        "pixel",
+        pytest.param("pixel", marks=pytest.mark.slow),
     ],
 )
 def test_step_keeps_the_structure_of_the_state(name, prepare):
@@ -182,7 +182,7 @@ def test_perceptual_terms_are_weighted_and_left_out_at_0(tiny_config, loss_confi
     ("name", "tune_semantic"),
     [
         pytest.param("vqgan", False, marks=pytest.mark.slow),
-        ("tokenizer", False),
+        pytest.param("tokenizer", False, marks=pytest.mark.slow),
         ("context", False),
         pytest.param("decoder", True, marks=pytest.mark.slow),
         pytest.param("align", False, marks=pytest.mark.slow),
