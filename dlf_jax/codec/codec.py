@@ -1,15 +1,13 @@
 """Images to files and back with a loaded model."""
 
 import contextlib
-import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
 
 from dlf_jax.checkpoints.store import LoadedModel
 from dlf_jax.codec.container import Header, ParsedFile, pack, parse
+from dlf_jax.codec.encoded import Code, Encoded, Image
 from dlf_jax.codec.format import MODEL_ID_BYTES
 from dlf_jax.codec.goal import Goal
 from dlf_jax.codec.latent_coding import decode_latent, encode_latent
@@ -23,45 +21,6 @@ from dlf_jax.entropy_coding.symbol_coder import SymbolDecoder
 from dlf_jax.entropy_coding.tables import load_gaussian_tables
 from dlf_jax.errors import UserError
 from dlf_jax.limits import DEFAULT_LIMITS, Limits
-
-Image = UInt8[np.ndarray, "H W 3"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Code:
-    """The coded content of an image.
-
-    Attributes:
-      tokens: semantic code indices, tiles in reading order.
-      symbols: detail symbols of the four parts, in the order of the file.
-      y_hat: the decoded detail latent.
-    """
-
-    tokens: Int[np.ndarray, "T K"]
-    symbols: Int[np.ndarray, "4 M"]
-    y_hat: Float[np.ndarray, "1 h w N"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Encoded:
-    """An image, encoded at one rate.
-
-    Attributes:
-      file: the parts of the file.
-      data: the bytes of the file, or of its payload alone.
-      code: the content that the file decodes to.
-      picture: computes the image that the file decodes to.
-    """
-
-    file: ParsedFile
-    data: bytes
-    code: Code
-    picture: Callable[[], Image] = dataclasses.field(repr=False)
-
-    @property
-    def rate(self) -> Number:
-        """The rate."""
-        return self.file.header.rate
 
 
 class Codec:

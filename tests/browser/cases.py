@@ -8,8 +8,9 @@ import numpy as np
 
 from dlf_jax.browser.tables import write_tables
 from dlf_jax.checkpoints.arrays import in_memory, write_safetensors
-from dlf_jax.codec.codec import Code, Codec
+from dlf_jax.codec.codec import Codec
 from dlf_jax.codec.container import Header, ParsedFile, pack, parse
+from dlf_jax.codec.encoded import Code
 from dlf_jax.codec.network import Analysis
 from dlf_jax.errors import UserError
 
