@@ -22,7 +22,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from tests.golden.official_weights import SIZES, official_image, official_weights
+from tests.golden.official_weights import (
+    SIZES,
+    SKIP_THRESHOLD,
+    official_image,
+    official_weights,
+)
 
 _UNUSED = (
     *("lpips", "omegaconf", "pytorch_msssim", "requests", "torchac", "torchvision"),
@@ -129,6 +134,7 @@ def _stations(codec: torch.nn.Module) -> dict[str, np.ndarray]:
         module.register_forward_hook(lambda *call: found.update({name: call[2]}))
 
     bottleneck = codec.hybrid_codec.quantize_feat
+    bottleneck.force_zero_thres = SKIP_THRESHOLD
     keep("quantize", codec.hybrid_codec.quantize)
     keep("y", bottleneck.enc_trans_1)
     original = bottleneck.quant_4_part

@@ -32,6 +32,7 @@ SIZES = {
     "vq_n_embed": 64,
 }
 WINDOW = 16
+SKIP_THRESHOLD = 0.12
 _PHOTO = Path(__file__).parents[2] / "launch/assets/coffee.png"
 _AROUND_ONE = ("layer_scale", "enc_q", "dec_q")
 
@@ -43,9 +44,7 @@ def official_image() -> np.ndarray:
     return pixels / 255 * 2 - 1
 
 
-def official_weights(
-    shapes: Mapping[str, tuple[int, ...]],
-) -> dict[str, np.ndarray]:
+def official_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Official name -> float64 array.
 
     Args:

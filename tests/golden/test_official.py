@@ -10,7 +10,12 @@ import pytest
 from dlf_jax.checkpoints.name_map import convert, name_map
 from dlf_jax.entropy.gaussian import rounded_bits
 from dlf_jax.models.dlf import DLF
-from tests.golden.official_weights import SIZES, official_image, official_weights
+from tests.golden.official_weights import (
+    SIZES,
+    SKIP_THRESHOLD,
+    official_image,
+    official_weights,
+)
 from tests.golden.sizes import official_config
 from tests.x64 import x64
 
@@ -29,7 +34,8 @@ def found() -> dict[str, np.ndarray]:
     def run(model, image):
         rate = jnp.zeros(1, jnp.int32)
         found = model.analyze(image, rate)
-        coded = model.context(found.y, model.prior(rate, found.y.shape[1:3]))
+        prior = model.prior(rate, found.y.shape[1:3])
+        coded = model.context(found.y, prior, SKIP_THRESHOLD)
         picture = model.synthesize(found.tokens, coded.y_hat, rate)
         bits = jnp.sum(rounded_bits(coded.symbols, coded.scales))
         return {

@@ -5,7 +5,7 @@
 
 Each host encodes every photo, and Python counts the tokens and symbols that differ from
 its own.  Each host decodes the files of Python.  Needs the extra onnx, onnxruntime, and
-for the other hosts Node.js and Chromium, whose GPU is emulated: minutes for a photo.
+for the other hosts Node.js and Chromium, whose GPU is emulated and slow.
 """
 
 import contextlib
